@@ -1,0 +1,1 @@
+"""Pəncərə: a national e-government platform."""

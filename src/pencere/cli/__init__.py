@@ -1,0 +1,1 @@
+"""The `pencere` command, the only place where planes are put together."""

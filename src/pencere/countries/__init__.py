@@ -1,0 +1,1 @@
+"""The country is data: registers, services, law, calendars, texts."""

@@ -1,0 +1,1 @@
+"""E-government gateway (şlüz): authorised, signed, logged exchange between state bodies."""

@@ -1,0 +1,1 @@
+"""Running it: embedded PostgreSQL, migrations, process supervisor, health."""

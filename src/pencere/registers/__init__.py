@@ -1,0 +1,1 @@
+"""Register engine: versioned records, disclosure by purpose, read log."""

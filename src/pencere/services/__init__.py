@@ -1,0 +1,1 @@
+"""Service engine: definitions, forms, eligibility, fees, case machine, legal clock."""

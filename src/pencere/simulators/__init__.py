@@ -1,0 +1,1 @@
+"""What is outside the state's software, as separate processes: a phone, a bank."""

@@ -1,0 +1,1 @@
+"""National certification centre: certificates, status, time-stamps, mobile signing, seals."""
