@@ -1,0 +1,10 @@
+"""Sphinx: builds the documentation of Pəncərə, from Markdown, with nothing from outside."""
+
+project = "Pəncərə"
+author = "Pəncərə developers"
+extensions = ["myst_parser"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence"]
+suppress_warnings = ["myst.xref_missing"]
