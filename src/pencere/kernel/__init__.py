@@ -1,1 +1,1 @@
-"""Values that every plane speaks: identifiers, texts, money, days, canonical JSON, clock, errors. Pure."""
+"""Values that every plane speaks: identifiers, texts, money, days, clock, errors. Pure."""
