@@ -70,7 +70,7 @@ def migrate(conninfo: str, package: str, *, app_user: str) -> list[str]:
         for migration in pending(connection, package):
             with connection.transaction():
                 connection.execute(
-                    sql.SQL(migration.text.replace("${app}", app_user)),  # type: ignore[arg-type]  # our own file, not a literal
+                    sql.SQL(migration.text.replace("${app}", app_user)),
                     prepare=False,
                 )
                 connection.execute(

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -69,3 +70,43 @@ def dying_with_parent(sign: signal.Signals) -> Callable[[], None]:
             os._exit(127)
 
     return prepare
+
+
+def die_with_parent(sign: signal.Signals) -> None:
+    """Ask for `sign` when the parent of this process is gone.
+
+    For a process that was forked by a server which leaves its workers behind on kill -9.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, int(sign))
+
+
+def memory_of(pid: int, *, family: bool = True) -> tuple[int, int]:
+    """Return resident bytes of a process, with its descendants if `family`: (RSS, PSS).
+
+    PSS divides what several processes share among them, so that the sum over all processes is
+    what they take together. Where the kernel does not tell it, RSS is given twice.
+    """
+    resident = proportional = 0
+    try:
+        root = psutil.Process(pid)
+        members = [root, *(root.children(recursive=True) if family else [])]
+    except psutil.NoSuchProcess:
+        return 0, 0
+    for process in members:
+        try:
+            resident += process.memory_info().rss
+            proportional += _pss(process.pid) or process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return resident, proportional
+
+
+def _pss(pid: int) -> int:
+    try:
+        with Path(f"/proc/{pid}/smaps_rollup").open(encoding="ascii") as rollup:
+            for line in rollup:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

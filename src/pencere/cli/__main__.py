@@ -1,0 +1,90 @@
+"""`pencere`: finds the command, reads its options, turns errors into words and exit codes.
+
+Exit codes: 0 done; 1 it did not succeed (the reason is on standard error); 2 wrong usage;
+3 a setting or a file is wrong; 4 something needed does not answer; 130 stopped by Ctrl-C.
+A command's module is imported only when it is called, so that each starts fast.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pencere.kernel.errors import Misconfigured, PencereError, Unavailable
+
+COMMANDS = {
+    "up": "start everything: databases, certification centre, registers, gateway, portal",
+    "down": "stop what `up` started",
+    "status": "list the processes with their memory",
+    "doctor": "check that everything works",
+    "serve": "run one role in the foreground",
+    "service": "author a service: new, check, test, preview, list",
+    "register": "registers: list, check, load",
+    "search": "search the catalogue of services as the portal does",
+    "verify": "verify a signed document",
+    "ca": "certification centre: ceremony, issue, revoke, crl",
+    "gateway": "gateway for developers: sandbox",
+    "bench": "measure against a limit: search",
+}
+
+DONE, FAILED, WRONG_USAGE, WRONG_SETTING, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in {"-h", "--help", "help"}:
+        print(_usage())
+        return DONE if given else WRONG_USAGE
+    if given[0] not in COMMANDS:
+        print(f"pencere: there is no command {given[0]!r}\n\n{_usage()}", file=sys.stderr)
+        return WRONG_USAGE
+    module = importlib.import_module(f"pencere.cli.commands.{given[0]}")
+    try:
+        code: int = module.run(given[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough; nothing may be flushed to it any more.
+        sys.stdout = None
+        return DONE
+    except PencereError as error:
+        print(f"pencere {given[0]}: {in_words(error)}", file=sys.stderr)
+        return exit_code(error)
+    return code
+
+
+def in_words(error: PencereError) -> str:
+    """Say an error to an operator: what is wrong, where, and a valid example."""
+    if isinstance(error, Misconfigured):
+        facts = error.facts
+        return (
+            f"a setting is wrong\n  file:    {facts['file']}\n  key:     {facts['key']}\n"
+            f"  value:   {facts['value']}\n  example: {facts['example']}"
+        )
+    lines = [error.code]
+    for key, value in error.facts.items():
+        text = str(value)
+        lines.append(f"  {key}: " + text.replace("\n", "\n    "))
+    return "\n".join(lines)
+
+
+def exit_code(error: PencereError) -> int:
+    """Return the exit code of a command that ended with `error`."""
+    if isinstance(error, Misconfigured):
+        return WRONG_SETTING
+    return NO_ANSWER if isinstance(error, Unavailable) else FAILED
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return (
+        "usage: pencere COMMAND [options]\n\n"
+        f"{rows}\n\n"
+        "Every command takes --data DIR (or PENCERE_DATA; default var) to say which installation\n"
+        "it speaks to, and --help."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""The steps in their order."""
+
+from pencere.cli.boot import web
+from pencere.cli.progress import Progress, step
+from pencere.ops.databases import make_databases, migrate_databases
+from pencere.ops.installation import Installation
+
+
+def boot(installation: Installation, progress: Progress, *, people: int) -> None:
+    """Bring the installation to where its roles can start."""
+    with step(progress, "Databases") as outcome:
+        make_databases(installation)
+        applied = migrate_databases(installation)
+        outcome.append(f"{len(applied)} migrations applied" if applied else "up to date")
+    with step(progress, "Tables of the portal and the office") as outcome:
+        applied = web.migrate()
+        outcome.append(f"{len(applied)} migrations applied" if applied else "up to date")
