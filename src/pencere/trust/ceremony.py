@@ -1,0 +1,250 @@
+"""The certification centre is founded, and issues what the platform needs to start.
+
+Everything here may be done again: what is there and in force stays, what ends within
+`RENEWED_BEFORE` is made anew. The root's key is opened here and nowhere else.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pencere.kernel.errors import Misconfigured, Missing
+from pencere.trust import credentials, crl, devices, store
+from pencere.trust.contents import Holder
+from pencere.trust.issuance import Issuance, holder_of, read_request
+from pencere.trust.keystore import Keystore, write_durably
+from pencere.trust.profile import AUTHORITIES, ISSUING, load_profile
+
+log = logging.getLogger(__name__)
+
+RENEWED_BEFORE = timedelta(days=30)
+PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A natural person as the population register knows them. `phone` in E.164."""
+
+    fin: str
+    surname: str
+    given_name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What a phone sends to be enrolled: two PKCS#10 requests (DER) and its own key (SPKI, DER)."""
+
+    authentication_request: bytes
+    signature_request: bytes
+    device_key: bytes
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What the phone is given. Certificates are DER, `chain` nearest issuer first, root last."""
+
+    device_id: str
+    authentication: bytes
+    signature: bytes
+    chain: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Centre:
+    """The certification centre with its keys at hand; `pki` is the folder of public files."""
+
+    issuance: Issuance
+    keystore: Keystore
+    pki: Path
+
+    def found(self) -> None:
+        """Make the root, the issuing authorities, responders, time-stamping and directory keys."""
+        self.pki.mkdir(parents=True, exist_ok=True)
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            now = self.issuance.clock.now()
+            store.condemn_reservations(connection, before=now - PERHAPS_SIGNED_AFTER, at=now)
+        self._ensure("root", "root", "root")
+        for name in ISSUING:
+            self._ensure(name, name, "root")
+        for name in AUTHORITIES:
+            self._ensure(f"ocsp-{name}", "ocsp", name)
+        for name in ("tsa", "directory"):
+            self._ensure(name, name, "issuing-infrastructure")
+        self._publish()
+
+    def issue_node_certificate(
+        self, request: bytes, *, body: str, organization: str, name: str, addresses: tuple[str, ...]
+    ) -> list[x509.Certificate]:
+        """Return a gateway node's certificate and the chain above it, for its PKCS#10 request.
+
+        The newest certificate of the same node for the same key is returned again while it lasts.
+        `body` is the body's id, `name` the node's, `addresses` DNS names and IP addresses.
+        """
+        subject = self._legal_subject(body, organization, name)
+        holder = Holder(subject, read_request(request), addresses)
+        return self._issue_once("tls-node", holder)
+
+    def issue_seal(
+        self, *, body: str, organization: str, token: str, names: str | None = None
+    ) -> str:
+        """Make the seal of a body and return its credential id; `token` lets the body use it.
+
+        The key is made here, in the keystore, and never leaves it. A new token replaces the old.
+        """
+        name = f"seal-{body}"
+        subject = self._legal_subject(body, organization, names or organization)
+        if not self.keystore.has(name) or self._ends_soon(name):
+            holder = Holder(subject, self._key(name, "P-256"))
+            self.keystore.install(name, self._issue("seal", holder, "issuing-seal"))
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            credentials.register(
+                connection,
+                credential=name,
+                key_name=name,
+                holder=holder_of(self.keystore.signer(name).certificate),
+                token=token,
+            )
+        return name
+
+    def issue_person(self, person: Person, enrolment: Enrolment) -> Enrolled:
+        """Certify a person's two keys and register the phone that holds them.
+
+        The same phone with the same keys gets the same answer while the certificates last. A
+        new phone of the person closes the earlier one and revokes its certificates.
+        """
+        subject = {
+            "country": self.issuance.authority.country,
+            "surname": person.surname,
+            "given_name": person.given_name,
+            "serial_number": f"PNO{self.issuance.authority.country}-{person.fin}",
+            "common_name": f"{person.surname} {person.given_name}",
+        }
+        authentication = Holder(subject, read_request(enrolment.authentication_request))
+        signature = Holder(subject, read_request(enrolment.signature_request))
+        devices.read_key(enrolment.device_key)
+        earlier = [
+            self._newest(profile, holder)
+            for profile, holder in (
+                ("person-authentication", authentication),
+                ("person-signature", signature),
+            )
+        ]
+        first = self._issue_once("person-authentication", authentication)
+        second = self._issue_once("person-signature", signature)
+        for old, new in zip(earlier, (first[0], second[0]), strict=True):
+            if old is not None and old != new:
+                self.issuance.revoke(old, store.Reason.SUPERSEDED)
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            device = devices.register(
+                connection,
+                devices.Registration(
+                    subject["serial_number"],
+                    person.phone,
+                    enrolment.device_key,
+                    store.serial_bytes(first[0].serial_number),
+                    store.serial_bytes(second[0].serial_number),
+                ),
+                at=self.issuance.clock.now(),
+            )
+        chain = [*first[1:], self.keystore.signer("root").certificate]
+        return Enrolled(
+            str(device),
+            first[0].public_bytes(Encoding.DER),
+            second[0].public_bytes(Encoding.DER),
+            tuple(one.public_bytes(Encoding.DER) for one in chain),
+        )
+
+    def _legal_subject(self, body: str, organization: str, common_name: str) -> dict[str, str]:
+        country = self.issuance.authority.country
+        return {
+            "country": country,
+            "organization": organization,
+            "organization_identifier": f"NTR{country}-{body}",
+            "common_name": common_name,
+        }
+
+    def _ensure(self, name: str, profile_name: str, issuer: str) -> None:
+        if self.keystore.has(name):
+            self._refuse_stranger(name)
+            if not self._ends_soon(name):
+                return
+        authority, profile = self.issuance.authority, load_profile(profile_name)
+        values = {
+            "country": authority.country,
+            "organization": authority.organization,
+            "organization_identifier": authority.organization_identifier,
+            "common_name": authority.names[profile_name],
+        }
+        holder = Holder(values, self._key(name, profile.curve))
+        self.keystore.install(name, self._issue(profile_name, holder, issuer, key_name=name))
+
+    def _key(self, name: str, curve: str) -> ec.EllipticCurvePublicKey:
+        if self.keystore.has(name):
+            return self.keystore.signer(name).public_key
+        return self.keystore.create(name, curve)
+
+    def _issue(
+        self, profile: str, holder: Holder, issuer: str, key_name: str | None = None
+    ) -> list[x509.Certificate]:
+        """Issue and return the certificate and the chain above it, without the root."""
+        signer = self.keystore.signer(issuer)
+        certificate = self.issuance.issue(
+            profile,
+            holder,
+            issuer_name=issuer,
+            signer=signer,
+            is_self_signed=key_name == issuer,
+        )
+        return [certificate] if issuer == "root" else [certificate, signer.certificate]
+
+    def _issue_once(self, profile_name: str, holder: Holder) -> list[x509.Certificate]:
+        profile = load_profile(profile_name)
+        there = self._newest(profile_name, holder)
+        if (
+            there is not None
+            and there.public_key() == holder.public_key
+            and there.not_valid_after_utc - self.issuance.clock.now() > RENEWED_BEFORE
+        ):
+            return [there, self.keystore.signer(profile.issuer).certificate]
+        return self._issue(profile_name, holder, profile.issuer)
+
+    def _newest(self, profile: str, holder: Holder) -> x509.Certificate | None:
+        about = holder.subject.get("serial_number") or holder.subject["organization_identifier"]
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            encoded = store.newest(connection, profile, about)
+        return x509.load_der_x509_certificate(encoded) if encoded else None
+
+    def _ends_soon(self, name: str) -> bool:
+        ends = self.keystore.signer(name).certificate.not_valid_after_utc
+        return ends - self.issuance.clock.now() <= RENEWED_BEFORE
+
+    def _refuse_stranger(self, name: str) -> None:
+        certificate = self.keystore.signer(name).certificate
+        try:
+            with psycopg.connect(self.issuance.conninfo) as connection:
+                store.certificate(connection, store.serial_bytes(certificate.serial_number))
+        except Missing as error:
+            raise Misconfigured(
+                file=self.pki,
+                key=f"keystore: {name}",
+                value=f"serial {certificate.serial_number:x}, not in this database",
+                example="the database and the keystore of the same installation",
+            ) from error
+
+    def _publish(self) -> None:
+        for name in AUTHORITIES:
+            signer = self.keystore.signer(name)
+            pem = signer.certificate.public_bytes(Encoding.PEM)
+            write_durably(self.pki / f"{name}.crt", pem, mode=0o644)
+            lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
+            with psycopg.connect(self.issuance.conninfo) as connection:
+                now = self.issuance.clock.now()
+                encoded = crl.renew(connection, name, signer, at=now, lifetime=lifetime)
+            crl.publish(encoded, self.pki, name)

@@ -1,0 +1,175 @@
+"""Certificates and their revocation in PostgreSQL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from pencere.kernel.errors import Conflict, Missing
+
+Connection = psycopg.Connection[Any]
+
+
+class Reason(IntEnum):
+    """Why a certificate was revoked: CRLReason of RFC 5280 section 5.3.1."""
+
+    UNSPECIFIED = 0
+    KEY_COMPROMISE = 1
+    CA_COMPROMISE = 2
+    AFFILIATION_CHANGED = 3
+    SUPERSEDED = 4
+    CESSATION_OF_OPERATION = 5
+    PRIVILEGE_WITHDRAWN = 9
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A serial number and the exact bytes that are about to be signed."""
+
+    serial: int
+    issuer: str
+    profile: str
+    holder: str
+    tbs: bytes
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a serial number. A row never signed, or perhaps signed, says so itself."""
+
+    state: str
+    reserved_at: datetime
+    revoked_at: datetime | None
+    reason: int | None
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """An entry of a revocation list."""
+
+    serial: bytes
+    revoked_at: datetime
+    reason: int
+
+
+def serial_bytes(serial: int) -> bytes:
+    """Return a serial number as the 16 bytes it is kept under."""
+    return serial.to_bytes(max(16, (serial.bit_length() + 7) // 8), "big")
+
+
+def reserve(connection: Connection, reservation: Reservation, *, at: datetime) -> None:
+    """Put a serial number and what will be signed under it on record."""
+    connection.execute(
+        "insert into trust.certificate"
+        " (serial, issuer, profile, holder, tbs, not_before, not_after, reserved_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            serial_bytes(reservation.serial),
+            reservation.issuer,
+            reservation.profile,
+            reservation.holder,
+            reservation.tbs,
+            reservation.not_before,
+            reservation.not_after,
+            at,
+        ),
+    )
+
+
+def refuse(connection: Connection, serial: int) -> None:
+    """Settle a reservation whose bytes were never signed."""
+    connection.execute(
+        "update trust.certificate set state = 'refused' where serial = %s", (serial_bytes(serial),)
+    )
+
+
+def store_issued(
+    connection: Connection, serial: int, encoded: bytes, sha256: bytes, *, at: datetime
+) -> None:
+    """Settle a reservation with the certificate."""
+    connection.execute(
+        "update trust.certificate set state = 'issued', encoded = %s, sha256 = %s, issued_at = %s"
+        " where serial = %s",
+        (encoded, sha256, at, serial_bytes(serial)),
+    )
+
+
+def newest(connection: Connection, profile: str, holder: str) -> bytes | None:
+    """Return the newest unrevoked certificate of a holder, DER, or None."""
+    row = connection.execute(
+        "select encoded from trust.certificate c where state = 'issued' and profile = %s"
+        " and holder = %s and not exists (select from trust.revocation r where r.serial = c.serial)"
+        " order by issued_at desc limit 1",
+        (profile, holder),
+    ).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def certificate(connection: Connection, serial: bytes) -> bytes:
+    """Return an issued certificate by serial number, DER."""
+    row = connection.execute(
+        "select encoded from trust.certificate where serial = %s and state = 'issued'", (serial,)
+    ).fetchone()
+    if row is None:
+        raise Missing("certificate.missing")
+    return bytes(row[0])
+
+
+def status(connection: Connection, issuer: str, serial: int) -> Status | None:
+    """Return what is known of a serial number of an issuer; None when it was never used."""
+    with connection.cursor(row_factory=class_row(Status)) as cursor:
+        return cursor.execute(
+            "select c.state, c.reserved_at, r.revoked_at, r.reason from trust.certificate c"
+            " left join trust.revocation r using (serial) where c.serial = %s and c.issuer = %s",
+            (serial_bytes(serial), issuer),
+        ).fetchone()
+
+
+def record_revocation(
+    connection: Connection, serial: bytes, reason: Reason, *, at: datetime
+) -> None:
+    """Record that a certificate is revoked, for good.
+
+    Raises:
+        Missing: no such certificate.
+        Conflict: it is revoked already.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(
+                "insert into trust.revocation (serial, revoked_at, reason) values (%s, %s, %s)",
+                (serial, at, reason),
+            )
+    except psycopg.errors.UniqueViolation as error:
+        raise Conflict("certificate.revoked_already") from error
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise Missing("certificate.missing") from error
+
+
+def condemn_reservations(connection: Connection, *, before: datetime, at: datetime) -> list[bytes]:
+    """Revoke what was reserved and never settled: it may have been signed. Return the serials."""
+    rows = connection.execute(
+        "insert into trust.revocation (serial, revoked_at, reason)"
+        " select serial, %s, %s from trust.certificate c where state = 'reserved'"
+        " and reserved_at < %s"
+        " and not exists (select from trust.revocation r where r.serial = c.serial)"
+        " returning serial",
+        (at, Reason.CESSATION_OF_OPERATION, before),
+    ).fetchall()
+    return [bytes(row[0]) for row in rows]
+
+
+def revoked(connection: Connection, issuer: str, *, at: datetime) -> list[Revoked]:
+    """Return the revoked certificates of an issuer that have not expired, by serial number."""
+    with connection.cursor(row_factory=class_row(Revoked)) as cursor:
+        return cursor.execute(
+            "select r.serial, r.revoked_at, r.reason from trust.revocation r"
+            " join trust.certificate c using (serial)"
+            " where c.issuer = %s and c.not_after > %s order by r.serial",
+            (issuer, at),
+        ).fetchall()
