@@ -1,1 +1,1 @@
-"""Law as code: dated parameters with act and article, and the trace of a computed figure."""
+"""Law as code: dated parameters, pure rule functions, a trace that can be replayed."""

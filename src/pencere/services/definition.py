@@ -160,6 +160,7 @@ def _state(key: str, node: Node) -> model.State:
         queue=node.maybe_text("queue"),
         body=node.maybe_text("body"),
         actions=tuple(_action(name, action) for name, action in node.named("actions")),
+        asks=node.texts("asks"),
         after=_timer(node.node("after")) if node.has("after") else None,
         effects=tuple(_effect(effect) for effect in node.nodes("effects")),
         clock_stops=node.maybe_text("clock") == "stopped",

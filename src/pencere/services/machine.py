@@ -316,15 +316,15 @@ class _Run:
 
     def decide(self, action: Action, decision: Decision) -> None:
         self.note("acted", by=decision.by, action=action.id, facts={"reasons": decision.reasons})
-        self.case = replace(self.case, proposal=None, decision=decision, asked=action.ask_applicant)
-        self.enter(action.to)
+        self.case = replace(self.case, proposal=None, decision=decision)
+        self.enter(action.to, asks=action.ask_applicant)
 
     def answer(self, check: str, outcome: Outcome) -> None:
         checks = MappingProxyType({**self.case.checks, check: outcome})
         self.case = replace(self.case, checks=checks)
         self.note("checked", facts={"check": check, "outcome": outcome.value})
 
-    def enter(self, state_id: str) -> None:
+    def enter(self, state_id: str, *, asks: tuple[str, ...] = ()) -> None:
         self.steps += 1
         if self.steps > _MAX_STEPS:
             raise Invalid("case.endless", state=state_id)
@@ -335,6 +335,7 @@ class _Run:
             entry=self.case.entry + 1,
             entered_at=self.at,
             checks=MappingProxyType({check.id: Outcome.WAITING for check in state.checks}),
+            asked=asks or state.asks,
             proposal=None,
         )
         self.note("entered")

@@ -306,6 +306,7 @@ class State:
     queue: str | None = None
     body: str | None = None  # which body works here; the service's authority when absent
     actions: tuple[Action, ...] = ()
+    asks: tuple[str, ...] = ()  # questions the applicant answers again here
     after: Timer | None = None
     effects: tuple[Effect, ...] = ()
     clock_stops: bool = False
