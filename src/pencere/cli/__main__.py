@@ -6,6 +6,7 @@ A command's module is imported only when it is called, so that each starts fast.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -32,24 +33,28 @@ DONE, FAILED, WRONG_USAGE, WRONG_SETTING, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(given)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough; what is left unwritten must not be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except PencereError as error:
+        print(f"pencere {given[0]}: {in_words(error)}", file=sys.stderr)
+        return exit_code(error)
+
+
+def _run(given: list[str]) -> int:
     if not given or given[0] in {"-h", "--help", "help"}:
         print(_usage())
         return DONE if given else WRONG_USAGE
     if given[0] not in COMMANDS:
         print(f"pencere: there is no command {given[0]!r}\n\n{_usage()}", file=sys.stderr)
         return WRONG_USAGE
-    module = importlib.import_module(f"pencere.cli.commands.{given[0]}")
-    try:
-        code: int = module.run(given[1:])
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader, `head` say, has seen enough; nothing may be flushed to it any more.
-        sys.stdout = None
-        return DONE
-    except PencereError as error:
-        print(f"pencere {given[0]}: {in_words(error)}", file=sys.stderr)
-        return exit_code(error)
+    code: int = importlib.import_module(f"pencere.cli.commands.{given[0]}").run(given[1:])
+    sys.stdout.flush()
     return code
 
 
