@@ -1,0 +1,1 @@
+"""Views of signing in, one noun a module."""

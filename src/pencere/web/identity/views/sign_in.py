@@ -1,0 +1,157 @@
+"""The pages of signing in with the telephone. They work without a script: the wait reloads."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from pencere.kernel.errors import PencereError
+from pencere.web.identity import signing_in
+from pencere.web.identity.cookies import forget_sign_in, set_session, set_sign_in
+from pencere.web.identity.device import device_name
+from pencere.web.identity.doors import safe_address
+from pencere.web.identity.forms import SignInForm
+from pencere.web.identity.signing_in import Progress
+from pencere.web.identity.telephone import telephone
+from pencere.web.middleware.errors import fault_of
+from pencere.web.people.domain import accounts
+from pencere.web.rules import public, rule
+from pencere.web.texts import current_language, t, texts
+
+# Seconds between two looks of a page without a script.
+RELOAD_S = 3
+
+
+@rule(public)
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask who and on which telephone; send the request there."""
+    if getattr(request, "visit", None) is not None:
+        return HttpResponseRedirect(_home(request.GET.get("next")))
+    if request.method == "POST":
+        return _begin(request)
+    before = signing_in.current(_cookie(request), at=settings.CLOCK.now())
+    if before is not None and not before.is_waiting and not before.is_signed:
+        form = SignInForm.of(before.fin, before.phone, before.next_address)
+        return _page(request, form, refusal=_sentence(before.outcome))
+    return _page(request, SignInForm.empty(safe_address(request.GET.get("next"))))
+
+
+def _begin(request: HttpRequest) -> HttpResponse:
+    form = SignInForm.read(request.POST)
+    if form.clean is None:
+        return _page(request, form, status=422)
+    try:
+        token = signing_in.begin(
+            telephone=telephone(),
+            fin=form.clean.fin,
+            phone=form.clean.phone,
+            next_address=form.next_address,
+            network_address=request.META.get("REMOTE_ADDR", ""),
+            language=current_language(),
+            at=settings.CLOCK.now(),
+        )
+    except PencereError as refusal:
+        if refusal.status == 500:
+            raise
+        fault = fault_of(refusal)
+        sentence = _sentence(fault.code, **fault.facts)
+        return _page(request, form, refusal=sentence, status=fault.status)
+    signing_in.abandon(_cookie(request))
+    response = HttpResponseRedirect(reverse("sign_in_wait"))
+    set_sign_in(response, token)
+    return response
+
+
+@rule(public)
+@require_safe
+def wait(request: HttpRequest) -> HttpResponse:
+    """Show the code to compare, and look how far it is each time the page is opened."""
+    token = _cookie(request)
+    now = settings.CLOCK.now()
+    progress = signing_in.advance(telephone(), token, at=now)
+    if progress is None or token is None:
+        messages.warning(request, t("sign_in.ended_by_time"))
+        return HttpResponseRedirect(reverse("sign_in"))
+    if progress.is_signed:
+        return _finish(request, token)
+    if not progress.is_waiting:
+        return HttpResponseRedirect(reverse("sign_in"))
+    page = {"progress": progress, "reload_s": RELOAD_S}
+    return render(request, "identity/pages/wait.jinja", page)
+
+
+@rule(public)
+@require_safe
+def state(request: HttpRequest) -> HttpResponse:
+    """Tell a waiting page where to go: nowhere yet, or on."""
+    progress = signing_in.advance(telephone(), _cookie(request), at=settings.CLOCK.now())
+    return JsonResponse({"address": _where_next(progress)})
+
+
+def _where_next(progress: Progress | None) -> str | None:
+    if progress is not None and progress.is_waiting:
+        return None
+    if progress is not None and progress.is_signed:
+        return reverse("sign_in_wait")
+    return reverse("sign_in")
+
+
+@rule(public)
+@require_POST
+def cancel(request: HttpRequest) -> HttpResponse:
+    """Stop waiting."""
+    progress = signing_in.current(_cookie(request), at=settings.CLOCK.now())
+    signing_in.abandon(_cookie(request))
+    form = SignInForm.empty("/")
+    if progress is not None:
+        form = SignInForm.of(progress.fin, progress.phone, progress.next_address)
+    response = _page(request, form)
+    forget_sign_in(response)
+    return response
+
+
+def _finish(request: HttpRequest, token: str) -> HttpResponse:
+    finished = signing_in.finish(
+        token,
+        device=device_name(request.headers.get("User-Agent", "")),
+        language=current_language(),
+        at=settings.CLOCK.now(),
+    )
+    if finished is None:
+        return HttpResponseRedirect(reverse("sign_in"))
+    accounts.speak(finished.person, current_language())
+    response = HttpResponseRedirect(_home(finished.next_address))
+    set_session(response, finished.session_token)
+    forget_sign_in(response)
+    return response
+
+
+def _home(address: str | None) -> str:
+    """Where to go after signing in: back, or to the person's own page."""
+    back = safe_address(address)
+    if back in ("/", f"/{current_language()}/"):
+        return f"/{current_language()}/"
+    return back
+
+
+def _page(
+    request: HttpRequest, form: SignInForm, *, refusal: str | None = None, status: int = 200
+) -> HttpResponse:
+    page = {"form": form, "refusal": refusal}
+    return render(request, "identity/pages/sign_in.jinja", page, status=status)
+
+
+def _sentence(outcome: str, **facts: object) -> str:
+    """Say why a sign-in ended; a reason without a sentence of its own gets the general one."""
+    key = f"error.{outcome}"
+    known = texts()
+    if key in known and known[key].placeholders <= facts.keys():
+        return t(key, **{name: facts[name] for name in known[key].placeholders})
+    return t("sign_in.failed")
+
+
+def _cookie(request: HttpRequest) -> str | None:
+    return request.COOKIES.get(settings.SIGN_IN_COOKIE)

@@ -1,0 +1,1 @@
+"""Jinja pages: one environment a language, sentences resolved when a template compiles."""

@@ -1,0 +1,1 @@
+"""What happens to every request, from the outside in: see settings/base.py for the order."""

@@ -1,0 +1,66 @@
+"""An account: that somebody signed in here, and how they want to be spoken to.
+
+The personal number is not readable in the database: accounts are found by its keyed digest, and
+number and name lie sealed beside it (docs/decisions/0010-personal-number-in-the-portal.md). No
+data of a register is kept.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+
+from pencere.kernel.identifiers import Fin
+from pencere.web.people.domain.vault import Identity, vault
+
+
+class Person(models.Model):
+    """The user model of the project."""
+
+    fin_digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    sealed = models.BinaryField(editable=False)
+    language = models.CharField(max_length=2, default="az")
+    phone_sealed = models.BinaryField(null=True, editable=False)
+    email_sealed = models.BinaryField(null=True, editable=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    USERNAME_FIELD: ClassVar[str] = "fin_digest"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    is_anonymous: ClassVar[bool] = False
+    is_authenticated: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"person {self.pk}"
+
+    @property
+    def identity(self) -> Identity:
+        """Number and name as in the certificate of the last sign-in."""
+        return vault().open(bytes(self.sealed), bytes(self.fin_digest))
+
+    @property
+    def fin(self) -> Fin:
+        return self.identity.fin
+
+    @property
+    def name(self) -> str:
+        """Given name and surname; empty for who never signed in."""
+        return self.identity.name
+
+    @property
+    def given_name(self) -> str:
+        return self.identity.given_name
+
+    @property
+    def phone(self) -> str | None:
+        """The number used for signing, in the form +994…; None before the first sign-in."""
+        return self._channel(self.phone_sealed)
+
+    @property
+    def email(self) -> str | None:
+        """The address for notices; None unless the person gave one."""
+        return self._channel(self.email_sealed)
+
+    def _channel(self, sealed: bytes | memoryview | None) -> str | None:
+        if sealed is None:
+            return None
+        return vault().open_text(bytes(sealed), bytes(self.fin_digest))

@@ -1,0 +1,45 @@
+"""Rights of the daily user `web_app` on the tables that Django's migrations made.
+
+A model whose rows may not be changed says so: `append_only = True` on the class, then there is
+neither UPDATE nor DELETE. `django_migrations` is read only.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.db import connections
+from psycopg import sql
+
+APP_USER = "web_app"
+
+
+def grant_daily_rights(using: str = "default", **_signal: Any) -> None:
+    """Grant what the daily work needs; without the user (tests) there is nothing to grant."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute("select from pg_roles where rolname = %s", [APP_USER])
+        if cursor.fetchone() is None:
+            return
+        user = sql.Identifier(APP_USER)
+        cursor.execute(sql.SQL("grant usage on schema public to {}").format(user))
+        there = set(connection.introspection.table_names(cursor))
+        for model in apps.get_models(include_auto_created=True):
+            table = model._meta.db_table
+            if table not in there or not model._meta.managed:
+                continue
+            rights = "select, insert"
+            if not getattr(model, "append_only", False):
+                rights += ", update, delete"
+            cursor.execute(
+                sql.SQL("grant {} on {} to {}").format(sql.SQL(rights), sql.Identifier(table), user)
+            )
+        cursor.execute(sql.SQL("grant select on django_migrations to {}").format(user))
+        cursor.execute(sql.SQL("grant usage on all sequences in schema public to {}").format(user))
+        # Procrastinate's jobs are its own tables, unmanaged by Django, and functions.
+        for table in sorted(there):
+            if table.startswith("procrastinate_"):
+                cursor.execute(
+                    sql.SQL("grant select, insert, update, delete on {} to {}").format(
+                        sql.Identifier(table), user
+                    )
+                )

@@ -1,0 +1,10 @@
+"""For the suite: the portal, on whatever server the tests started, in a folder of their own."""
+
+import os
+import tempfile
+
+os.environ.setdefault("PENCERE_DATA", tempfile.mkdtemp(prefix="pencere-settings-"))
+
+from pencere.web.settings.portal import *  # noqa: E402, F403 - after the folder is named
+
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
