@@ -1,0 +1,73 @@
+"""What a node is given when it starts. Whoever composes the process fills it in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography import x509
+
+from pencere.gateway.http.message import Limits
+from pencere.gateway.wire.faults import FaultStyle
+from pencere.kernel.clock import Clock, SystemClock
+
+
+class NodeSigner(Protocol):
+    """The key by which a node signs messages; `trust.keystore` gives one."""
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate of the key, as the directory lists it for the node."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return a DER ECDSA signature with SHA-256."""
+
+
+# Returns the payload of a directory, or raises when it is not signed by the state register.
+DirectoryVerifier = Callable[[str, datetime], Mapping[str, Any]]
+# Returns the time of a time-stamp token over the digest, or raises.
+TokenVerifier = Callable[[bytes, bytes], datetime]
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """One node.
+
+    `client_*` is where information systems speak `/r1`, `link_*` where other nodes speak mutual
+    TLS. `tls_anchors` is a PEM file of the authorities that issue nodes' certificates; which
+    certificate is whose stands in the directory alone. `secret` seals what the log keeps of
+    persons: without it old rows cannot be read.
+    """
+
+    node: str
+    database_url: str = field(repr=False)
+    secret: str = field(repr=False)
+    signer: NodeSigner = field(repr=False)
+    tls_certificate: Path
+    tls_key: Path
+    tls_anchors: Path
+    node_file: Path
+    directory_file: Path
+    directory_cache: Path
+    verify_directory: DirectoryVerifier = field(repr=False)
+    verify_token: TokenVerifier | None = field(default=None, repr=False)
+    tls_key_password: str | None = field(default=None, repr=False)
+    directory_url: str | None = None
+    tsa_url: str | None = None
+    client_host: str = "127.0.0.1"
+    client_port: int = 0
+    link_host: str = "127.0.0.1"
+    link_port: int = 0
+    style: FaultStyle = field(default_factory=FaultStyle)
+    limits: Limits = field(default_factory=Limits)
+    in_flight: int = 512
+    # A node's reply may take as long as the service may, and the way there and back.
+    link_margin_s: float = 5.0
+    clock_window: timedelta = timedelta(seconds=120)
+    directory_refresh_s: float = 60.0
+    stamp_every_s: float = 60.0
+    stamp_failure_limit: timedelta = timedelta(hours=4)
+    kept_body_bytes: int = 256 * 1024
+    grace_s: float = 20.0
+    clock: Clock = field(default_factory=SystemClock)

@@ -1,0 +1,386 @@
+"""The consumer side: an information system asks, this node signs, sends, verifies, answers.
+
+An exchange is an object whose methods are called back; it costs no task. The request is
+logged while the other node works, and nobody is answered before request and answer are both
+in the log.
+"""
+
+import hashlib
+import json
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from pencere.gateway.directory.model import NodeEntry
+from pencere.gateway.directory.rights import decide
+from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange.core import Core
+from pencere.gateway.http.client import Failure, Reply, Trouble
+from pencere.gateway.http.message import Request
+from pencere.gateway.http.server import Respond
+from pencere.gateway.log.rows import ResponseRow
+from pencere.gateway.log.writer import Outcome
+from pencere.gateway.wire import envelope as wire
+from pencere.gateway.wire import evidence, head
+from pencere.gateway.wire.faults import (
+    Fault,
+    Kind,
+    Side,
+    client_fault,
+    new_detail,
+    render,
+)
+from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
+
+log = logging.getLogger(__name__)
+SIDE = "consumer"
+
+
+def handle(core: Core, request: Request, respond: Respond) -> None:
+    """Begin an exchange for a client, or refuse it."""
+    started = core.loop.time()
+    try:
+        core.admit(Side.CLIENT)
+        exchange = ConsumerExchange(core, request, respond, started)
+        exchange.begin()
+    except Fault as fault:
+        core.metrics.ended(SIDE, fault.code, core.loop.time() - started)
+        answer_fault(core, request, respond, fault)
+
+
+def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -> None:
+    """Answer a client with a fault in the node's style, and leave its number in the journal."""
+    style = core.config.style
+    code, detail = style.code(fault), new_detail()
+    kind, body = render(code, fault.message, detail, request.header(b"accept") or b"")
+    headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
+    if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
+        headers.append((b"retry-after", b"1"))
+    log.warning("exchange_refused code=%s detail=%s", fault.code, detail)
+    respond(style.status(fault), headers, body)
+
+
+class ConsumerExchange:
+    """One request of a client on its way through this node."""
+
+    __slots__ = (
+        "_answer", "_client", "_core", "_directory", "_exchange", "_fault", "_grant_timeout_s",
+        "_is_logged", "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond",
+        "_response_row", "_sent_to", "_started", "_statement",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, request: Request, respond: Respond, started: float) -> None:
+        self._core = core
+        self._request = request
+        self._respond = respond
+        self._started = started
+        self._is_logged = False
+        self._answer: tuple[head.ResponseHead, bytes] | None = None
+        self._response_row: ResponseRow | None = None
+        self._fault: Fault | None = None
+
+    def begin(self) -> None:
+        """Check, sign, log and send; raises the fault that stops it before anything is sent."""
+        core, request = self._core, self._request
+        self._directory = core.directory.for_client()
+        target = parse_target(request.target)
+        if request.method not in head.METHODS:
+            raise client_fault(Kind.INTERNAL_ERROR, f"method {request.method} is not carried")
+        self._client = self._identify()
+        headers = head.from_client(request.headers)
+        peers = self._providers(target)
+        facts = shared.circumstances(headers, Side.CLIENT)
+        now = core.now()
+        grant = decide(
+            self._directory, shared.question(self._client, target, request.method, facts, now)
+        )
+        self._grant_timeout_s = grant.service.timeout_s
+        self._exchange = shared.new_exchange()
+        headers.append((b"x-road-request-id", self._exchange.encode("ascii")))
+        if not facts.message_id:
+            message_id = f"{self._directory.instance}-{shared.new_exchange()}"
+            headers.append((b"x-road-id", message_id.encode("ascii")))
+            facts = shared.circumstances(headers, Side.CLIENT)
+        block = head.request_bytes(request.method, request.target, headers)
+        head_digest = head.digest(block)
+        body_digest = head.digest(request.body) if request.body else None
+        self._request_hash = head.request_hash(head_digest, body_digest)
+        self._peers = peers
+        self._statement, self._proof, self._packed = self._sign(
+            peers[0], block, head_digest, body_digest, now
+        )
+        row = shared.request_row(
+            core,
+            side=SIDE,
+            statement=self._statement,
+            proof=self._proof,
+            envelope=wire.Envelope(block, request.body, b""),
+            consumer=self._client,
+            target=target,
+            method=request.method,
+            endpoint=grant.endpoint,
+            agreement=grant.agreement,
+            facts=facts,
+            recorded_at=now,
+        )
+        core.in_flight += 1
+        core.log.request(row, self._on_request_logged)
+        core.peers.send(
+            peers[0],
+            self._packed,
+            timeout_s=self._grant_timeout_s + core.config.link_margin_s,
+            done=self._on_reply,
+        )
+
+    def _identify(self) -> str:
+        request = self._request
+        raw = request.header(b"x-road-client")
+        if raw is None:
+            raise client_fault(
+                Kind.INVALID_CLIENT_IDENTIFIER,
+                "Required client identifier is missing. Example: X-Road-Client: AZ/GOV/idda/portal",
+            )
+        client = parse_client(raw.decode("latin-1"))
+        node = self._directory.nodes.get(self._core.config.node)
+        if client not in self._directory.members or node is None or client not in node.serves:
+            raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
+        keys = self._core.node_file.current
+        key = request.header(b"pencere-client-key")
+        if not keys.is_open and not keys.is_client_key(client, key or b""):
+            raise client_fault(
+                Kind.SSL_AUTHENTICATION_FAILED,
+                f"Header Pencere-Client-Key is {'wrong' if key else 'missing'} for {client}."
+                " The operator of the node gives out the key",
+            )
+        return client
+
+    def _providers(self, target: ServiceTarget) -> list[NodeEntry]:
+        directory = self._directory
+        if target.provider not in directory.members:
+            raise client_fault(Kind.UNKNOWN_MEMBER, f"Provider '{target.provider}' not found")
+        names = directory.nodes_serving(target.provider)
+        wanted = self._request.header(b"x-road-security-server")
+        if wanted is not None:
+            asked = wanted.decode("latin-1")
+            if asked not in names:
+                raise client_fault(
+                    Kind.INVALID_SECURITY_SERVER, f"No node '{asked}' serves '{target.provider}'"
+                )
+            names = (asked,)
+        if not names:
+            raise client_fault(Kind.UNKNOWN_MEMBER, f"No node serves '{target.provider}'")
+        return [directory.nodes[name] for name in names]
+
+    def _sign(
+        self,
+        peer: NodeEntry,
+        block: bytes,
+        head_digest: bytes,
+        body_digest: bytes | None,
+        now: datetime,
+    ) -> tuple[evidence.Statement, evidence.Evidence, bytes]:
+        statement = evidence.Statement(
+            kind="request",
+            exchange=self._exchange,
+            signer=self._core.config.node,
+            receiver=peer.identifier,
+            certificate=self._core.fingerprint,
+            time=evidence.format_time(now),
+            head=head_digest,
+            body=body_digest,
+        )
+        proof = self._core.sign(statement)
+        packed = wire.pack(wire.Envelope(block, self._request.body, proof.to_bytes()))
+        return statement, proof, packed
+
+    # What comes back
+
+    def _on_request_logged(self, outcome: Outcome) -> None:
+        if outcome is not Outcome.STORED:
+            self._end_with(client_fault(Kind.LOGGING_FAILED, "the request could not be logged"))
+            return
+        self._is_logged = True
+        if self._response_row is not None:
+            self._log_response()
+
+    def _on_reply(self, reply: Reply | Failure) -> None:
+        core = self._core
+        if self._fault is not None:
+            return
+        if (
+            isinstance(reply, Failure)
+            and reply.is_unseen
+            and reply.trouble is Trouble.LOST
+            and self._packed
+        ):
+            # A kept connection that ended before it was used: the same bytes once more. Were they
+            # seen after all, the other node refuses them as a replay.
+            packed, self._packed = self._packed, b""
+            core.peers.send(
+                self._peers[0],
+                packed,
+                timeout_s=self._grant_timeout_s + core.config.link_margin_s,
+                done=self._on_reply,
+            )
+            return
+        self._packed = b""
+        try:
+            self._response_row = self._accept(reply)
+        except Fault as fault:
+            self._response_row = self._fault_row(fault)
+        if self._is_logged:
+            self._log_response()
+
+    def _accept(self, reply: Reply | Failure) -> ResponseRow:
+        """Verify the answer before any of it is used; keep it for the client."""
+        peer = self._peers[0]
+        if isinstance(reply, Failure):
+            raise client_fault(*_network_fault(reply, peer))
+        if reply.status != 200:
+            raise _node_fault(reply, peer)
+        try:
+            packed = wire.unpack(reply.body)
+            proof = evidence.parse_evidence(packed.evidence)
+            answer = head.parse_response(packed.head)
+        except ValueError as problem:
+            raise client_fault(
+                Kind.INCONSISTENT_RESPONSE, f"node {peer.identifier} sent no proper answer"
+            ) from problem
+        statement = evidence.Statement(
+            kind="response",
+            exchange=self._exchange,
+            signer=peer.identifier,
+            receiver=self._core.config.node,
+            certificate=proof.certificate,
+            time=proof.time,
+            head=head.digest(packed.head),
+            body=head.digest(packed.body) if packed.body else None,
+            request=evidence.statement_digest(self._statement),
+        )
+        shared.verify(statement, proof, peer, Side.CLIENT)
+        signed_at = self._core.check_time(proof.time, Side.CLIENT)
+        values = head.lookup(answer.headers)
+        if values.get(b"x-road-request-id") != self._exchange.encode("ascii") or values.get(
+            b"x-road-request-hash"
+        ) != self._request_hash.encode("ascii"):
+            raise client_fault(
+                Kind.INCONSISTENT_RESPONSE, "the response does not match the request"
+            )
+        kind = values.get(b"pencere-fault")
+        if kind is not None:
+            self._fault = _carried_fault(kind, packed.body)
+        else:
+            self._answer = (answer, packed.body)
+        return self._row(
+            "fault" if self._fault else "answered",
+            answer.status,
+            self._fault.code if self._fault else "",
+            evidence_parts=(statement, proof, packed),
+            signed_at=signed_at,
+        )
+
+    def _fault_row(self, fault: Fault) -> ResponseRow:
+        self._fault, self._answer = fault, None
+        return self._row("fault", 0, fault.code)
+
+    def _row(
+        self,
+        outcome: str,
+        status: int,
+        fault: str,
+        *,
+        evidence_parts: tuple[evidence.Statement, evidence.Evidence, wire.Envelope] | None = None,
+        signed_at: datetime | None = None,
+    ) -> ResponseRow:
+        core, exchange = self._core, self._exchange
+        committed = self._statement.to_bytes() + self._proof.signature
+        if evidence_parts is None:
+            return ResponseRow(
+                UUID(exchange), SIDE, outcome, status, fault, None, core.now(), None, None, 0,
+                None, None, None, None, hashlib.sha256(committed).digest(), None, None, None,
+            )  # fmt: skip
+        statement, proof, packed = evidence_parts
+        committed += statement.to_bytes() + proof.signature
+        return ResponseRow(
+            exchange=UUID(exchange),
+            side=SIDE,
+            outcome=outcome,
+            status=status,
+            fault=fault,
+            signed_at=signed_at,
+            recorded_at=core.now(),
+            head_digest=statement.head,
+            body_digest=statement.body,
+            body_bytes=len(packed.body),
+            certificate=bytes.fromhex(statement.certificate),
+            signature=proof.signature,
+            head_sealed=core.sealer.seal(
+                packed.head, exchange=exchange, part=f"{SIDE} response head"
+            ),
+            body_sealed=shared.sealed_body(core, packed.body, exchange, f"{SIDE} response body"),
+            evidence_digest=hashlib.sha256(committed).digest(),
+            leaf_hash=None,
+            leaf_entry=None,
+            leaf_salt=None,
+        )
+
+    def _log_response(self) -> None:
+        row = self._response_row
+        assert row is not None  # noqa: S101  # called when there is one
+        self._core.log.response(row, self._on_response_logged)
+
+    def _on_response_logged(self, outcome: Outcome) -> None:
+        if outcome is not Outcome.STORED:
+            self._end_with(client_fault(Kind.LOGGING_FAILED, "the answer could not be logged"))
+            return
+        if self._fault is not None:
+            self._end_with(self._fault)
+            return
+        assert self._answer is not None  # noqa: S101  # an answer or a fault was logged
+        answer, body = self._answer
+        self._finish("")
+        self._respond(answer.status, answer.headers, body, answer.reason)
+
+    def _end_with(self, fault: Fault) -> None:
+        self._fault = fault
+        self._finish(fault.code)
+        answer_fault(self._core, self._request, self._respond, fault)
+
+    def _finish(self, fault: str) -> None:
+        core = self._core
+        if core.in_flight > 0:
+            core.in_flight -= 1
+        core.metrics.ended(SIDE, fault, core.loop.time() - self._started)
+
+
+def _network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
+    message = f"Node {peer.identifier}: {failure.trouble.value}"
+    if failure.trouble is Trouble.WRONG_PEER:
+        return Kind.SSL_AUTHENTICATION_FAILED, message
+    if failure.trouble is Trouble.TIMEOUT:
+        return Kind.TIMEOUT, message
+    if failure.trouble is Trouble.TOO_LARGE:
+        return Kind.MESSAGE_TOO_LARGE, message
+    if failure.trouble is Trouble.LOST and not failure.is_unseen:
+        # Under TLS 1.3 a refused certificate shows as a bare end after the handshake.
+        message += "; it may have failed, or not accept this node's certificate"
+    return Kind.NETWORK_ERROR, message
+
+
+def _node_fault(reply: Reply, peer: NodeEntry) -> Fault:
+    """What the other node refused before it could sign an answer to this request."""
+    try:
+        content = json.loads(reply.body)
+        return Fault(Side.SERVER, Kind[content["kind"]], str(content["message"]))
+    except (ValueError, KeyError, TypeError):
+        return client_fault(
+            Kind.NETWORK_ERROR, f"Node {peer.identifier} answered with status {reply.status}"
+        )
+
+
+def _carried_fault(kind: bytes, body: bytes) -> Fault:
+    try:
+        content = json.loads(body)
+        return Fault(Side.SERVER, Kind[kind.decode("ascii")], str(content["message"]))
+    except (ValueError, KeyError, TypeError):
+        return client_fault(Kind.INCONSISTENT_RESPONSE, "the other node's fault is unreadable")

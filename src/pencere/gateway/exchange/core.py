@@ -1,0 +1,247 @@
+"""What both roles of a node share: who it is, its directory, log, keys, and limits."""
+
+import asyncio
+import logging
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from pencere.gateway.config import NodeConfig
+from pencere.gateway.directory.model import NodeEntry, fingerprint_of
+from pencere.gateway.directory.rights import EXAMPLES, Question
+from pencere.gateway.directory.source import DirectorySource
+from pencere.gateway.exchange.peers import Peers
+from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.log.rows import RequestRow
+from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.log.writer import LogWriter
+from pencere.gateway.metrics import Metrics
+from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.wire import evidence, head
+from pencere.gateway.wire.envelope import Envelope
+from pencere.gateway.wire.faults import Fault, Kind, Side
+from pencere.gateway.wire.identifiers import ServiceTarget
+from pencere.kernel.clock import local_date
+from pencere.kernel.errors import Invalid
+from pencere.kernel.identifiers import parse_fin
+
+log = logging.getLogger(__name__)
+
+PENCERE_HEADERS = {
+    b"pencere-purpose": "Pencere-Purpose",
+    b"pencere-legal-basis": "Pencere-Legal-Basis",
+    b"pencere-case": "Pencere-Case",
+    b"pencere-person": "Pencere-Person",
+}
+_LONGEST_VALUE = 200
+
+
+@dataclass
+class Core:
+    """The parts of one running node."""
+
+    config: NodeConfig
+    directory: DirectorySource
+    node_file: NodeFileSource
+    log: LogWriter
+    sealer: Sealer
+    peers: Peers
+    upstreams: Upstreams
+    metrics: Metrics
+    loop: asyncio.AbstractEventLoop
+    in_flight: int = 0
+    is_stopping: bool = False
+    stamps_overdue: str = ""
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fingerprint = fingerprint_of(self.config.signer.certificate)
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self.config.clock.now()
+
+    def admit(self, side: Side) -> None:
+        """Refuse what could not be answered anyway."""
+        if self.is_stopping:
+            raise Fault(side, Kind.STOPPING, "the node is stopping; ask again")
+        if self.in_flight >= self.config.in_flight:
+            raise Fault(side, Kind.OVERLOADED, f"{self.in_flight} exchanges are in work; ask again")
+        if not self.log.is_available:
+            raise Fault(side, Kind.LOGGING_FAILED, "the node cannot write its log; ask again")
+        if self.stamps_overdue:
+            raise Fault(side, Kind.LOGGING_FAILED, self.stamps_overdue)
+
+    def sign(self, statement: evidence.Statement) -> evidence.Evidence:
+        """Sign as this node."""
+        return evidence.sign(statement, self.config.signer)
+
+    def check_time(self, evidence_time: str, side: Side) -> datetime:
+        """Return the signed time, or refuse what was signed too long ago or in the future."""
+        signed = evidence.parse_time(evidence_time)
+        off = signed - self.now()
+        if abs(off) > self.config.clock_window:
+            raise Fault(
+                side,
+                Kind.CLOCK,
+                f"the message was signed {off.total_seconds():+.0f} s from this node's time;"
+                f" {self.config.clock_window.total_seconds():.0f} s are allowed."
+                " Check the clocks of both nodes",
+            )
+        return signed
+
+
+def verify(
+    statement: evidence.Statement, proof: evidence.Evidence, peer: NodeEntry, side: Side
+) -> None:
+    """Check a peer's signature by the keys that the directory names for it."""
+    key = peer.signing.get(proof.certificate)
+    if key is None:
+        raise Fault(
+            side,
+            Kind.INVALID_SIGNATURE,
+            f"the directory names no signing certificate {proof.certificate[:16]}..."
+            f" for {peer.identifier}",
+        )
+    if not evidence.is_authentic(statement, proof, key):
+        raise Fault(
+            side, Kind.INVALID_SIGNATURE, f"the signature of {peer.identifier} is not valid"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """The `Pencere-*` and `X-Road-*` headers of a request that matter to node and log."""
+
+    purpose: str
+    legal_basis: str
+    case_number: str
+    person: str
+    user: str
+    message_id: str
+    given: frozenset[str]
+
+
+def circumstances(headers: head.Headers, side: Side) -> Circumstances:
+    """Read the headers; a repeated, unreadable or impossible one is refused with an example."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        proper = PENCERE_HEADERS.get(name.lower())
+        if proper is None:
+            continue
+        text = value.decode("latin-1")
+        if proper in found or not _is_plain(text):
+            raise Fault(
+                side,
+                Kind.INVALID_HEADER,
+                f"Header {proper} is needed once, in visible ASCII, at most {_LONGEST_VALUE}"
+                f" characters. Example: {proper}: {EXAMPLES[proper]}",
+            )
+        found[proper] = text
+    person = found.get("Pencere-Person", "")
+    if person:
+        try:
+            person = parse_fin(person)
+        except Invalid as problem:
+            raise Fault(
+                side,
+                Kind.INVALID_HEADER,
+                "Header Pencere-Person must be a FIN: seven characters."
+                f" Example: Pencere-Person: {EXAMPLES['Pencere-Person']}",
+            ) from problem
+    values = head.lookup(headers)
+    user = values.get(b"x-road-userid", b"").decode("latin-1")
+    given = frozenset(found) | ({"X-Road-UserId"} if user else frozenset())
+    return Circumstances(
+        purpose=found.get("Pencere-Purpose", ""),
+        legal_basis=found.get("Pencere-Legal-Basis", ""),
+        case_number=found.get("Pencere-Case", ""),
+        person=person,
+        user=user,
+        message_id=values.get(b"x-road-id", b"").decode("latin-1"),
+        given=given,
+    )
+
+
+def question(
+    consumer: str, target: ServiceTarget, method: str, facts: Circumstances, at: datetime
+) -> Question:
+    """Return what the rights are asked."""
+    return Question(
+        consumer=consumer,
+        target=target,
+        method=method,
+        on=local_date(at),
+        purpose=facts.purpose,
+        legal_basis=facts.legal_basis,
+        given=facts.given,
+    )
+
+
+def request_row(  # noqa: PLR0913  # a row has many columns
+    core: Core,
+    *,
+    side: str,
+    statement: evidence.Statement,
+    proof: evidence.Evidence,
+    envelope: Envelope,
+    consumer: str,
+    target: ServiceTarget,
+    method: str,
+    endpoint: str,
+    agreement: str,
+    facts: Circumstances,
+    recorded_at: datetime,
+) -> RequestRow:
+    """Return the row of a signed request."""
+    exchange = statement.exchange
+    seal = core.sealer.seal
+    has_person = bool(facts.person)
+    return RequestRow(
+        exchange=UUID(exchange),
+        side=side,
+        message_id=facts.message_id,
+        node=core.config.node,
+        peer=statement.receiver if side == "consumer" else statement.signer,
+        consumer=consumer,
+        provider=target.provider,
+        service=target.service,
+        method=method,
+        endpoint=endpoint,
+        agreement=agreement,
+        purpose=facts.purpose,
+        legal_basis=facts.legal_basis,
+        case_number=facts.case_number,
+        person_digest=core.sealer.person_digest(facts.person) if has_person else None,
+        person_sealed=(
+            seal(facts.person.encode(), exchange=exchange, part=f"{side} person")
+            if has_person
+            else None
+        ),
+        signed_at=evidence.parse_time(statement.time),
+        recorded_at=recorded_at,
+        head_digest=statement.head,
+        body_digest=statement.body,
+        body_bytes=len(envelope.body),
+        certificate=bytes.fromhex(statement.certificate),
+        signature=proof.signature,
+        head_sealed=seal(envelope.head, exchange=exchange, part=f"{side} request head"),
+        body_sealed=sealed_body(core, envelope.body, exchange, f"{side} request body"),
+    )
+
+
+def sealed_body(core: Core, body: bytes, exchange: str, part: str) -> bytes | None:
+    """Seal a body that is small enough to be kept; of a larger one the log keeps the digest."""
+    if not body or len(body) > core.config.kept_body_bytes:
+        return None
+    return core.sealer.seal(body, exchange=exchange, part=part)
+
+
+def new_exchange() -> str:
+    """Return the identifier of an exchange: `X-Road-Request-Id`."""
+    return str(uuid.uuid4())
+
+
+def _is_plain(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_VALUE and all(" " <= char <= "~" for char in text)

@@ -1,0 +1,384 @@
+"""The provider side: another node asks for one of its systems; verify, log, forward, sign, log.
+
+Nothing of a request is used before its signature holds, it is fresh, and the directory allows
+it. The request is in the log before the service is called, which is also what refuses a replay,
+after a restart too; the answer is in the log, with its leaf of the ledger, before it leaves.
+"""
+
+import hashlib
+import json
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from pencere.gateway.directory.rights import decide
+from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange import metadata
+from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.upstreams import fault_of
+from pencere.gateway.http.client import Failure, Reply
+from pencere.gateway.http.message import Request
+from pencere.gateway.http.server import Respond
+from pencere.gateway.log.leaves import access_leaf
+from pencere.gateway.log.rows import ResponseRow
+from pencere.gateway.log.usage import UsageReader
+from pencere.gateway.log.writer import Outcome
+from pencere.gateway.wire import envelope as wire
+from pencere.gateway.wire import evidence, head
+from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, new_detail, server_fault
+from pencere.gateway.wire.identifiers import (
+    FIND_USAGE,
+    METADATA_CODES,
+    ServiceTarget,
+    parse_client,
+    parse_target,
+)
+
+log = logging.getLogger(__name__)
+SIDE = "provider"
+_STYLE = FaultStyle()
+
+
+def handle(core: Core, usage: UsageReader, request: Request, respond: Respond) -> None:
+    """Begin to answer another node."""
+    exchange = ProviderExchange(core, usage, request, respond)
+    try:
+        core.admit(Side.SERVER)
+        exchange.open()
+    except Fault as fault:
+        exchange.refuse_unsigned(fault)
+        return
+    try:
+        exchange.begin()
+    except Fault as fault:
+        exchange.refuse_signed(fault)
+
+
+def unsigned_fault(fault: Fault) -> tuple[int, head.Headers, bytes]:
+    """Return the answer to what was not, or not provably, a request of another node."""
+    log.warning("link_refused code=%s", fault.code)
+    body = json.dumps({"kind": fault.kind.name, "message": fault.message}).encode()
+    return _STYLE.status(fault), [(b"content-type", b"application/json")], body
+
+
+class ProviderExchange:
+    """One request of another node."""
+
+    __slots__ = (
+        "_client",
+        "_core",
+        "_directory",
+        "_endpoint",
+        "_envelope",
+        "_facts",
+        "_grant",
+        "_head",
+        "_is_counted",
+        "_peer",
+        "_proof",
+        "_request",
+        "_request_digest",
+        "_request_hash",
+        "_respond",
+        "_signed_reply",
+        "_started",
+        "_statement",
+        "_target",
+        "_usage",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, usage: UsageReader, request: Request, respond: Respond) -> None:
+        self._core = core
+        self._usage = usage
+        self._request = request
+        self._respond = respond
+        self._started = core.loop.time()
+        self._is_counted = False
+        self._signed_reply = b""
+        self._facts = _NO_FACTS
+        self._client = ""
+        self._target: ServiceTarget | None = None
+
+    # Until the signature holds
+
+    def open(self) -> None:
+        """Find out who asks and verify that they do."""
+        core, request = self._core, self._request
+        self._directory = core.directory.for_peer()
+        peer = self._directory.node_of_certificate(request.peer)
+        if peer is None:
+            raise server_fault(
+                Kind.SSL_AUTHENTICATION_FAILED, "the directory names no node with your certificate"
+            )
+        if request.method != "POST" or request.target != "/exchange":
+            raise server_fault(Kind.INVALID_REQUEST, "a node speaks POST /exchange here")
+        try:
+            self._envelope = wire.unpack(request.body)
+            self._proof = evidence.parse_evidence(self._envelope.evidence)
+            self._head = head.parse_request(self._envelope.head)
+            values = head.lookup(self._head.headers)
+            exchange = str(UUID(values[b"x-road-request-id"].decode("ascii")))
+        except (ValueError, KeyError) as problem:
+            raise server_fault(Kind.INVALID_REQUEST, "not an envelope of a request") from problem
+        head_digest = head.digest(self._envelope.head)
+        body_digest = head.digest(self._envelope.body) if self._envelope.body else None
+        self._statement = evidence.Statement(
+            kind="request",
+            exchange=exchange,
+            signer=peer.identifier,
+            receiver=core.config.node,
+            certificate=self._proof.certificate,
+            time=self._proof.time,
+            head=head_digest,
+            body=body_digest,
+        )
+        shared.verify(self._statement, self._proof, peer, Side.SERVER)
+        self._peer = peer
+        self._request_hash = head.request_hash(head_digest, body_digest)
+        self._request_digest = evidence.statement_digest(self._statement)
+
+    # Until it is allowed
+
+    def begin(self) -> None:
+        """Check time and right, log the request; the service is called when that is stored."""
+        core = self._core
+        core.check_time(self._proof.time, Side.SERVER)
+        target = self._target = parse_target(self._head.target)
+        values = head.lookup(self._head.headers)
+        client = self._client = parse_client(values.get(b"x-road-client", b"").decode("latin-1"))
+        if client not in self._peer.serves:
+            raise server_fault(
+                Kind.ACCESS_DENIED, f"node {self._peer.identifier} does not serve {client}"
+            )
+        node = self._directory.nodes.get(core.config.node)
+        if node is None or target.provider not in node.serves:
+            raise server_fault(
+                Kind.UNKNOWN_SERVICE, f"this node does not serve '{target.provider}'"
+            )
+        facts = self._facts = shared.circumstances(self._head.headers, Side.SERVER)
+        now = core.now()
+        self._grant = decide(
+            self._directory, shared.question(client, target, self._head.method, facts, now)
+        )
+        row = shared.request_row(
+            core,
+            side=SIDE,
+            statement=self._statement,
+            proof=self._proof,
+            envelope=self._envelope,
+            consumer=client,
+            target=target,
+            method=self._head.method,
+            endpoint=self._grant.endpoint,
+            agreement=self._grant.agreement,
+            facts=facts,
+            recorded_at=now,
+        )
+        core.in_flight += 1
+        self._is_counted = True
+        core.log.request(row, self._on_request_logged)
+
+    # Until it is answered
+
+    def _on_request_logged(self, outcome: Outcome) -> None:
+        if outcome is Outcome.DUPLICATE:
+            self.refuse_signed(
+                server_fault(
+                    Kind.REPLAYED, "a request with this X-Road-Request-Id was accepted before"
+                )
+            )
+            return
+        if outcome is Outcome.FAILED:
+            self.refuse_signed(server_fault(Kind.LOGGING_FAILED, "the request could not be logged"))
+            return
+        try:
+            self._call()
+        except Fault as fault:
+            self._conclude_fault(fault)
+
+    def _call(self) -> None:
+        target = self._target
+        assert target is not None  # noqa: S101  # set before the request was logged
+        if target.code in METADATA_CODES:
+            status, headers, body = metadata.list_methods(
+                self._directory, target, self._head.method, self._client
+            )
+            self._conclude(status, "", headers, body)
+        elif target.code == FIND_USAGE:
+            self._usage.find(
+                target.provider,
+                self._facts.person,
+                self._facts.user,
+                self._envelope.body,
+                self._on_usage,
+            )
+        else:
+            self._forward(target)
+
+    def _forward(self, target: ServiceTarget) -> None:
+        core, service = self._core, self._grant.service
+        upstream = core.node_file.current.upstream(service)
+        if upstream is None:
+            raise server_fault(
+                Kind.SERVICE_MISSING_URL, f"Service {target.service} has no address at its node"
+            )
+        core.upstreams.send(
+            upstream,
+            target,
+            (self._head.method, self._head.headers, self._envelope.body),
+            timeout_s=upstream.timeout_s or service.timeout_s,
+            done=self._on_upstream,
+        )
+
+    def _on_upstream(self, reply: Reply | Failure) -> None:
+        if isinstance(reply, Failure):
+            self._conclude_fault(fault_of(reply, self._grant.service.identifier))
+            return
+        self._conclude(reply.status, reply.reason, head.from_provider(reply.headers), reply.body)
+
+    def _on_usage(self, answer: tuple[int, head.Headers, bytes] | Fault) -> None:
+        if isinstance(answer, Fault):
+            self._conclude_fault(answer)
+        else:
+            self._conclude(answer[0], "", answer[1], answer[2])
+
+    def _conclude(self, status: int, reason: str, headers: head.Headers, body: bytes) -> None:
+        self._log_answer("answered", status, "", self._pack(status, reason, headers, body))
+
+    def _conclude_fault(self, fault: Fault) -> None:
+        packed = self._pack_fault(fault)
+        self._log_answer("fault", _STYLE.status(fault), fault.code, packed)
+
+    def _log_answer(
+        self,
+        outcome: str,
+        status: int,
+        fault: str,
+        packed: tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime],
+    ) -> None:
+        core, exchange = self._core, self._statement.exchange
+        statement, proof, envelope, now = packed
+        committed = hashlib.sha256(
+            self._statement.to_bytes() + self._proof.signature + statement.to_bytes()
+            + proof.signature
+        ).digest()  # fmt: skip
+        leaf = None
+        if self._grant.agreement:
+            salt = core.sealer.leaf_salt(exchange)
+            leaf = access_leaf(
+                exchange=exchange,
+                at=now,
+                consumer=self._client,
+                service=self._grant.service.identifier,
+                endpoint=self._grant.endpoint,
+                purpose=self._facts.purpose,
+                legal_basis=self._facts.legal_basis,
+                case_number=self._facts.case_number,
+                outcome=fault or str(status),
+                evidence_digest=committed,
+                salt=salt,
+                person=self._facts.person,
+            )
+        row = ResponseRow(
+            exchange=UUID(exchange),
+            side=SIDE,
+            outcome=outcome,
+            status=status,
+            fault=fault,
+            signed_at=evidence.parse_time(statement.time),
+            recorded_at=now,
+            head_digest=statement.head,
+            body_digest=statement.body,
+            body_bytes=len(envelope.body),
+            certificate=bytes.fromhex(statement.certificate),
+            signature=proof.signature,
+            head_sealed=core.sealer.seal(
+                envelope.head, exchange=exchange, part=f"{SIDE} response head"
+            ),
+            body_sealed=shared.sealed_body(core, envelope.body, exchange, f"{SIDE} response body"),
+            evidence_digest=committed,
+            leaf_hash=leaf.leaf_hash if leaf else None,
+            leaf_entry=leaf.entry if leaf else None,
+            leaf_salt=core.sealer.leaf_salt(exchange) if leaf else None,
+        )
+        self._signed_reply = wire.pack(envelope)
+
+        def on_logged(stored: Outcome) -> None:
+            if stored is Outcome.STORED:
+                self._send(self._signed_reply, fault)
+            else:
+                self.refuse_signed(
+                    server_fault(Kind.LOGGING_FAILED, "the answer could not be logged")
+                )
+
+        core.log.response(row, on_logged)
+
+    # Answers
+
+    def refuse_unsigned(self, fault: Fault) -> None:
+        """Answer what could not be verified."""
+        self._finish(fault.code)
+        self._respond(*unsigned_fault(fault))
+
+    def refuse_signed(self, fault: Fault) -> None:
+        """Answer a verified request that is refused without having been served."""
+        log.warning(
+            "exchange_refused code=%s exchange=%s consumer=%s",
+            fault.code,
+            self._statement.exchange,
+            self._client,
+        )
+        packed = self._pack_fault(fault)
+        self._send(wire.pack(packed[2]), fault.code)
+
+    def _send(self, envelope: bytes, fault: str) -> None:
+        self._finish(fault)
+        self._respond(200, [(b"content-type", wire.MEDIA_TYPE)], envelope)
+
+    def _pack_fault(
+        self, fault: Fault
+    ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
+        body = json.dumps({"message": fault.message, "detail": new_detail()}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"pencere-fault", fault.kind.name.encode("ascii")),
+        ]
+        return self._pack(_STYLE.status(fault), "", headers, body)
+
+    def _pack(
+        self, status: int, reason: str, headers: head.Headers, body: bytes
+    ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
+        """Sign an answer, bound to the request it answers."""
+        core = self._core
+        own = [
+            (b"x-road-id", self._facts.message_id.encode("latin-1")),
+            (b"x-road-client", self._client.encode("ascii")),
+            (b"x-road-service", (self._target.service if self._target else "").encode("ascii")),
+            (b"x-road-request-id", self._statement.exchange.encode("ascii")),
+            (b"x-road-request-hash", self._request_hash.encode("ascii")),
+        ]
+        block = head.response_bytes(status, reason, headers + own)
+        now = core.now()
+        statement = evidence.Statement(
+            kind="response",
+            exchange=self._statement.exchange,
+            signer=core.config.node,
+            receiver=self._peer.identifier,
+            certificate=core.fingerprint,
+            time=evidence.format_time(now),
+            head=head.digest(block),
+            body=head.digest(body) if body else None,
+            request=self._request_digest,
+        )
+        proof = core.sign(statement)
+        return statement, proof, wire.Envelope(block, body, proof.to_bytes()), now
+
+    def _finish(self, fault: str) -> None:
+        core = self._core
+        if self._is_counted:
+            self._is_counted = False
+            core.in_flight -= 1
+        core.metrics.ended(SIDE, fault, core.loop.time() - self._started)
+
+
+_NO_FACTS = shared.Circumstances("", "", "", "", "", "", frozenset())

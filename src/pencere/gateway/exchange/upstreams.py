@@ -1,0 +1,87 @@
+"""Connections to the node's own information systems. No redirects followed, nothing retried."""
+
+import ssl
+
+from pencere.gateway.http.client import Done, Endpoint, Failure, Pool, Trouble, request_bytes
+from pencere.gateway.node_file import Upstream
+from pencere.gateway.wire.faults import Fault, Kind, server_fault
+from pencere.gateway.wire.head import BODY_METHODS, Headers
+from pencere.gateway.wire.identifiers import ServiceTarget
+
+
+class Upstreams:
+    """A pool for each address."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._pools: dict[tuple[str, int, bool], Pool] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    def send(
+        self,
+        upstream: Upstream,
+        target: ServiceTarget,
+        request: tuple[str, Headers, bytes],
+        *,
+        timeout_s: float,
+        done: Done,
+    ) -> None:
+        """Forward a request: the raw path and query behind the service's address."""
+        method, headers, body = request
+        outgoing = [(b"host", upstream.authority.encode("ascii"))]
+        if upstream.bearer is not None:
+            outgoing.append((b"authorization", b"Bearer " + upstream.bearer.encode("ascii")))
+            headers = [pair for pair in headers if pair[0].lower() != b"authorization"]
+        data = request_bytes(
+            method,
+            join(upstream.base_path, target),
+            outgoing + headers,
+            body if method in BODY_METHODS else None,
+        )
+        pool = self._pool(upstream)
+        pool.send(data, is_head=method == "HEAD", timeout_s=timeout_s, done=done)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _pool(self, upstream: Upstream) -> Pool:
+        key = (upstream.host, upstream.port, upstream.is_tls)
+        pool = self._pools.get(key)
+        if pool is None:
+            if upstream.is_tls and self._tls is None:
+                self._tls = ssl.create_default_context()
+            pool = Pool(
+                Endpoint(
+                    upstream.host,
+                    upstream.port,
+                    tls=self._tls if upstream.is_tls else None,
+                    server_name=upstream.host,
+                    max_body_bytes=self._max_body_bytes,
+                )
+            )
+            self._pools[key] = pool
+        return pool
+
+
+def join(base_path: str, target: ServiceTarget) -> str:
+    """Return the upstream target: one slash kept where both have it, the rest byte for byte."""
+    base = base_path
+    if base.endswith("/") and target.path.startswith("/"):
+        base = base[:-1]
+    return (base + target.path or "/") + target.query
+
+
+def fault_of(failure: Failure, service: str) -> Fault:
+    """Return the fault that tells the consumer why the service gave no answer."""
+    kinds = {
+        Trouble.UNKNOWN_HOST: Kind.UNKNOWN_HOST,
+        Trouble.REFUSED: Kind.NETWORK_ERROR,
+        Trouble.TIMEOUT: Kind.TIMEOUT,
+        Trouble.TOO_LARGE: Kind.MESSAGE_TOO_LARGE,
+    }
+    # The address of the system is its owner's business, so it is not told.
+    return server_fault(
+        kinds.get(failure.trouble, Kind.IO_ERROR), f"Service {service}: {failure.trouble.value}"
+    )

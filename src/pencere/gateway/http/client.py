@@ -1,0 +1,385 @@
+"""HTTP/1.1 client: a pool of kept connections to one address, on httptools callbacks.
+
+Nothing is retried here: whether a request may be sent twice is for the caller to know, who is
+told whether any of the answer had come. Redirects are answers like others.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import httptools
+
+from pencere.gateway.wire.head import Headers
+
+log = logging.getLogger(__name__)
+
+
+class Trouble(Enum):
+    """Why there is no answer."""
+
+    UNKNOWN_HOST = "the name of the host is not known"
+    REFUSED = "nothing accepts connections there"
+    WRONG_PEER = "another certificate than the directory names answered"
+    LOST = "the connection ended before the answer was complete"
+    TIMEOUT = "no answer came in time"
+    PROTOCOL = "the answer is not HTTP/1.1"
+    TOO_LARGE = "the answer is larger than this node takes"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer. `is_unseen`: a kept connection ended before the other end can have acted."""
+
+    trouble: Trouble
+    detail: str = ""
+    is_unseen: bool = False
+
+
+Done = Callable[[Reply | Failure], None]
+# Says whether the TLS peer is the one meant.
+IsPeer = Callable[[ssl.SSLObject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a pool connects to, and how."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+    is_peer: IsPeer | None = None
+    connect_s: float = 5.0
+    idle_s: float = 4.0
+    max_connections: int = 256
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_head_bytes: int = 128 * 1024
+
+
+class _Call:
+    """One request on its way."""
+
+    __slots__ = ("data", "done", "is_head", "link", "timer")
+
+    def __init__(self, data: bytes, is_head: bool, done: Done) -> None:
+        self.data = data
+        self.is_head = is_head
+        self.done: Done | None = done
+        self.link: _Link | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def finish(self, outcome: Reply | Failure) -> None:
+        """Tell the caller, once. One caller's mistake must not stop the others' answers."""
+        done, self.done = self.done, None
+        if done is None:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        try:
+            done(outcome)
+        except Exception:
+            log.exception("http_callback_failed")
+
+
+class Pool:
+    """Connections to one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[_Link] = []
+        self._links: set[_Link] = set()
+        self._waiting: deque[_Call] = deque()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def send(self, data: bytes, *, is_head: bool, timeout_s: float, done: Done) -> None:
+        """Send the bytes of one request; `done` is called once, not from inside this call."""
+        call = _Call(data, is_head, done)
+        call.timer = self._loop.call_later(timeout_s, self._on_timeout, call)
+        link = self._take_idle()
+        if link is not None:
+            link.start(call)
+        else:
+            self._waiting.append(call)
+            self._connect_if_needed()
+
+    def close(self) -> None:
+        """Close what is idle, and the rest when it has answered."""
+        self._is_closed = True
+        for link in self._idle:
+            link.abort()
+        self._idle.clear()
+
+    async def aclose(self) -> None:
+        """Close all at once."""
+        self.close()
+        for task in list(self._connecting):
+            task.cancel()
+        if self._connecting:
+            await asyncio.gather(*self._connecting, return_exceptions=True)
+        for link in list(self._links):
+            link.abort()
+        await asyncio.sleep(0)
+
+    def _take_idle(self) -> "_Link | None":
+        now = self._loop.time()
+        while self._idle:
+            link = self._idle.pop()
+            if link.is_usable and now - link.idle_since < self.endpoint.idle_s:
+                return link
+            link.abort()
+        return None
+
+    def _connect_if_needed(self) -> None:
+        room = self.endpoint.max_connections - len(self._links) - len(self._connecting)
+        if room > 0 and len(self._connecting) < len(self._waiting):
+            task = self._loop.create_task(self._connect())
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self) -> None:
+        endpoint = self.endpoint
+        failure: Failure | None = None
+        link: _Link | None = None
+        try:
+            async with asyncio.timeout(endpoint.connect_s):
+                _, link = await self._loop.create_connection(
+                    lambda: _Link(self, self._loop),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=endpoint.tls,
+                    # Empty: no name is sent, the certificate itself is what is checked.
+                    server_hostname=(endpoint.server_name or "") if endpoint.tls else None,
+                )
+        except socket.gaierror as problem:
+            failure = Failure(Trouble.UNKNOWN_HOST, str(problem))
+        except TimeoutError:
+            failure = Failure(Trouble.REFUSED, "connecting took too long")
+        except (OSError, ssl.SSLError) as problem:
+            failure = Failure(Trouble.REFUSED, str(problem))
+        else:
+            if not link.is_expected_peer:
+                failure = Failure(Trouble.WRONG_PEER)
+                link.abort()
+        if failure is not None or link is None:
+            failure = failure or Failure(Trouble.REFUSED)
+            # All that wait here wait for this same endpoint.
+            waiting, self._waiting = self._waiting, deque()
+            for call in waiting:
+                call.finish(failure)
+            return
+        self.release(link)
+
+    def release(self, link: "_Link") -> None:
+        """Give a free connection the next call, or keep it."""
+        while self._waiting:
+            call = self._waiting.popleft()
+            if call.done is not None:
+                link.start(call)
+                return
+        if self._is_closed:
+            link.abort()
+            return
+        link.idle_since = self._loop.time()
+        self._idle.append(link)
+
+    def opened(self, link: "_Link") -> None:
+        """Count a connection."""
+        self._links.add(link)
+
+    def lost(self, link: "_Link") -> None:
+        """Forget a connection."""
+        self._links.discard(link)
+        if link in self._idle:
+            self._idle.remove(link)
+        if self._waiting:
+            self._connect_if_needed()
+
+    def _on_timeout(self, call: _Call) -> None:
+        if call.link is not None:
+            call.link.abort()
+        call.finish(Failure(Trouble.TIMEOUT))
+
+
+class _Link(asyncio.Protocol):
+    """One connection: one request, one answer, again."""
+
+    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._call: _Call | None = None
+        self._used = False
+        self.is_expected_peer = True
+        self.is_usable = True
+        self.idle_since = 0.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._status = 0
+        self._reason = b""
+        self._headers: Headers = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._head_size = 0
+        self._has_head = False
+        self._has_bytes = False
+        self._is_complete = False
+        self._trouble: Trouble | None = None
+
+    def start(self, call: _Call) -> None:
+        """Send a request."""
+        if self._transport is None:
+            self._loop.call_soon(
+                call.finish, Failure(Trouble.LOST, "closed while idle", is_unseen=True)
+            )
+            return
+        self._reset()
+        self._call = call
+        call.link = self
+        self._transport.write(call.data)
+        call.data = b""
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.is_usable = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Check who answered before a byte is sent."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker
+        self._transport = transport
+        self._pool.opened(self)
+        is_peer = self._pool.endpoint.is_peer
+        if is_peer is not None:
+            self.is_expected_peer = is_peer(transport.get_extra_info("ssl_object"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the call that was on its way, if any."""
+        self.is_usable = False
+        self._transport = None
+        call, self._call = self._call, None
+        self._pool.lost(self)
+        if call is None:
+            return
+        if self._has_head and not self._has_framing() and self._trouble is None:
+            call.finish(self._reply())  # the end of the connection is the end of the body
+            return
+        detail = "the other end closed" if exc is None else str(exc)
+        unseen = self._used and not self._has_bytes
+        call.finish(Failure(self._trouble or Trouble.LOST, detail, is_unseen=unseen))
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        if self._call is None:
+            self.abort()  # an answer nobody asked for
+            return
+        self._has_bytes = True
+        if not self._has_head:
+            self._head_size += len(data)
+            if self._head_size > self._pool.endpoint.max_head_bytes + 65536:
+                self._fail(Trouble.TOO_LARGE)
+                return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(Trouble.PROTOCOL)
+        except httptools.HttpParserCallbackError:
+            self._fail(self._trouble or Trouble.PROTOCOL)
+        except httptools.HttpParserError:
+            if not self._is_complete:
+                self._fail(Trouble.PROTOCOL)
+                return
+            self.is_usable = False  # rubbish behind a complete answer
+        if self._is_complete and self._call is not None:
+            self._finish()
+
+    # httptools
+
+    def on_status(self, status: bytes) -> None:
+        """Take the reason phrase."""
+        self._reason += status
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Take the status; an answer to HEAD ends here."""
+        self._status = self._parser.get_status_code()
+        if self._status < 200:
+            return
+        self._has_head = True
+        if self._call is not None and self._call.is_head:
+            self._is_complete = True
+            self.is_usable = False  # the parser would wait for the body that HEAD has not
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._size += len(body)
+        if self._size > self._pool.endpoint.max_body_bytes:
+            self._trouble = Trouble.TOO_LARGE
+            raise ValueError("too large")
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, unless it was an interim one."""
+        if self._status < 200:
+            self._headers, self._reason = [], b""
+            return
+        self._is_complete = True
+
+    def _finish(self) -> None:
+        call, self._call = self._call, None
+        reply = self._reply()
+        self._used = True
+        if self.is_usable and self._parser.should_keep_alive():
+            self._pool.release(self)
+        else:
+            self.abort()
+        if call is not None:
+            call.finish(reply)
+
+    def _fail(self, trouble: Trouble) -> None:
+        call, self._call = self._call, None
+        self.abort()
+        if call is not None:
+            call.finish(Failure(trouble))
+
+    def _reply(self) -> Reply:
+        reason = self._reason.decode("latin-1")
+        return Reply(self._status, reason, self._headers, b"".join(self._chunks))
+
+    def _has_framing(self) -> bool:
+        names = {name.lower() for name, _ in self._headers}
+        return b"content-length" in names or b"transfer-encoding" in names
+
+
+def request_bytes(method: str, target: str, headers: Headers, body: bytes | None) -> bytes:
+    """Return the bytes of a request; `body` None sends no Content-Length."""
+    lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
+    lines += [name + b": " + value for name, value in headers]
+    if body is not None:
+        lines.append(b"content-length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")

@@ -1,0 +1,41 @@
+"""A request as the server hands it on, and the limits it holds callers to."""
+
+from dataclasses import dataclass, field
+
+from pencere.gateway.wire.head import Headers, lookup
+
+
+@dataclass(slots=True)
+class Request:
+    """One complete request. `target` is raw; `headers` keep order, case, and repeats.
+
+    `peer` names who is at the other end of the TLS connection, where that was asked for.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    peer: str = ""
+    _index: dict[bytes, bytes] | None = field(default=None, repr=False)
+
+    def header(self, lower_name: bytes) -> bytes | None:
+        """Return the value of a header by its lower-case name; of several the last."""
+        if self._index is None:
+            self._index = lookup(self.headers)
+        return self._index.get(lower_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one caller may take of a node. Seconds and bytes."""
+
+    head_bytes: int = 64 * 1024
+    body_bytes: int = 10 * 1024 * 1024
+    header_count: int = 200
+    connections: int = 4096
+    pipelined: int = 16
+    head_s: float = 10.0
+    body_s: float = 60.0
+    idle_s: float = 75.0
+    write_s: float = 60.0

@@ -1,0 +1,1 @@
+"""The durable log: nobody is answered before the answer is in it."""

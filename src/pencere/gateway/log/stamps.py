@@ -1,0 +1,194 @@
+"""Time-stamps over the log: RFC 3161, one token for a batch.
+
+Every answered exchange is a leaf of a batch's Merkle tree (RFC 9162); the authority stamps the
+root. So its load depends on the number of nodes, not of messages, and a token proves when each
+exchange existed. While the authority is away the batch grows; when it has been away too long
+the node carries nothing more.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import asyncpg
+from asn1crypto import tsp
+
+from pencere.gateway.config import TokenVerifier
+from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.kernel.clock import Clock
+from pencere.kernel.errors import Refused, Unavailable
+from pencere.ledger.proofs import leaf_hash, root
+from pencere.trust.timestamps import request as time_stamp_request
+
+log = logging.getLogger(__name__)
+_LARGEST = 10_000
+# Commits of several writers may show out of order; looking this far back finds the late ones.
+_LOOK_BACK = 100_000
+
+_PENDING = """
+select s.seq, s.evidence_digest from gateway.response s
+where s.seq > (select coalesce(max(response_seq), 0) - $1 from gateway.batch_member)
+    and not exists (select from gateway.batch_member m where m.response_seq = s.seq)
+order by s.seq limit $2
+"""
+_OLDEST = """
+select min(s.recorded_at) from gateway.response s
+where s.seq > (select coalesce(max(response_seq), 0) - $1 from gateway.batch_member)
+    and not exists (select from gateway.batch_member m where m.response_seq = s.seq)
+"""
+
+
+class Stamper:
+    """Stamps batches until stopped."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        *,
+        database_url: str,
+        tsa_url: str,
+        clock: Clock,
+        verify: TokenVerifier | None,
+        every_s: float,
+        failure_limit: timedelta,
+    ) -> None:
+        self._url = database_url
+        self._tsa = urlsplit(tsa_url)
+        self._clock = clock
+        self._verify = verify
+        self._every_s = every_s
+        self._failure_limit = failure_limit
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._pool: Pool | None = None
+        self.oldest: datetime | None = None
+        self.trouble = ""
+
+    @property
+    def overdue(self) -> str:
+        """Why the node may carry nothing, or an empty text."""
+        if self.oldest is None or self._clock.now() - self.oldest <= self._failure_limit:
+            return ""
+        hours = self._failure_limit.total_seconds() / 3600
+        return f"no time-stamp could be had for {hours:g} h: {self.trouble or 'unknown reason'}"
+
+    @property
+    def unstamped_s(self) -> float:
+        """Age of the oldest exchange without a time-stamp."""
+        return (self._clock.now() - self.oldest).total_seconds() if self.oldest else 0.0
+
+    async def run(self) -> None:
+        """Stamp every `every_s` seconds; what failed is tried again with the next."""
+        while True:
+            try:
+                while await self.stamp() == _LARGEST:
+                    pass
+                self.trouble = ""
+            except (
+                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
+                Unavailable, Refused,
+            ) as problem:  # fmt: skip
+                self.trouble = str(problem) or type(problem).__name__
+                log.warning("time_stamp_failed reason=%s", self.trouble)
+                await self._note_oldest()
+            await asyncio.sleep(self._every_s)
+
+    async def stamp(self) -> int:
+        """Stamp one batch; return its size, 0 when nothing waits."""
+        connection = await self._connect()
+        rows = await connection.fetch(_PENDING, _LOOK_BACK, _LARGEST)
+        if not rows:
+            self.oldest = None
+            return 0
+        tree_root = root([leaf_hash(row["evidence_digest"]) for row in rows])
+        token, at = await self._token(tree_root)
+        async with connection.transaction():
+            batch = await connection.fetchval(
+                "insert into gateway.batch (size, root, token, stamped_at, recorded_at)"
+                " values ($1, $2, $3, $4, $5) returning id",
+                len(rows), tree_root, token, at, self._clock.now(),
+            )  # fmt: skip
+            await connection.execute(
+                "insert into gateway.batch_member (response_seq, batch, position)"
+                " select seq, $1, at - 1 from unnest($2::bigint[]) with ordinality as m (seq, at)",
+                batch,
+                [row["seq"] for row in rows],
+            )
+        log.info("batch_stamped batch=%s size=%s", batch, len(rows))
+        self.oldest = None
+        return len(rows)
+
+    async def stop(self) -> None:
+        """Close connections."""
+        if self._pool is not None:
+            await self._pool.aclose()
+        if self._connection is not None:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+                await self._connection.close(timeout=2)
+
+    async def _note_oldest(self) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError,
+                                 asyncpg.InterfaceError):  # fmt: skip
+            connection = await self._connect()
+            self.oldest = await connection.fetchval(_OLDEST, _LOOK_BACK)
+
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._url, timeout=5, command_timeout=30,
+                server_settings={"application_name": "gateway-stamps"},
+            )  # fmt: skip
+        return self._connection
+
+    async def _token(self, digest: bytes) -> tuple[bytes, datetime]:
+        nonce = secrets.randbits(63)
+        reply = await self._ask(time_stamp_request(digest, nonce=nonce))
+        if reply.status != 200:
+            raise Unavailable("timestamp.unavailable", status=reply.status)
+        return _read_token(reply.body, digest, nonce, self._verify)
+
+    async def _ask(self, body: bytes) -> Reply:
+        if self._pool is None:
+            self._pool = Pool(
+                Endpoint(self._tsa.hostname or "", self._tsa.port or 80, max_body_bytes=65536)
+            )
+        done: asyncio.Future[Reply | Failure] = asyncio.get_running_loop().create_future()
+        headers = [
+            (b"host", self._tsa.netloc.encode("ascii")),
+            (b"content-type", b"application/timestamp-query"),
+        ]
+        data = request_bytes("POST", self._tsa.path or "/", headers, body)
+        self._pool.send(data, is_head=False, timeout_s=10.0, done=done.set_result)
+        reply = await done
+        if isinstance(reply, Failure):
+            raise Unavailable("timestamp.unavailable", reason=reply.trouble.value)
+        return reply
+
+
+def _read_token(
+    answer: bytes, digest: bytes, nonce: int, verify: TokenVerifier | None
+) -> tuple[bytes, datetime]:
+    """Return the token and its time, if it is over this digest and answers this request."""
+    try:
+        response = tsp.TimeStampResp.load(answer)
+        status = response["status"]["status"].native
+        if status not in {"granted", "granted_with_mods"}:
+            raise Unavailable("timestamp.rejected", status=status)
+        token = response["time_stamp_token"]
+        info = token["content"]["encap_content_info"]["content"].parsed
+        imprint = info["message_imprint"]
+        is_ours = (
+            imprint["hash_algorithm"]["algorithm"].native == "sha256"
+            and imprint["hashed_message"].native == digest
+            and info["nonce"].native == nonce
+        )
+        at: datetime = info["gen_time"].native
+        encoded: bytes = token.dump()
+    except (ValueError, TypeError, KeyError) as problem:
+        raise Refused("timestamp.malformed") from problem
+    if not is_ours:
+        raise Refused("timestamp.differs")
+    if verify is not None:
+        verify(encoded, digest)
+    return encoded, at

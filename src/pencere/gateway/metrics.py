@@ -1,0 +1,50 @@
+"""What a node counts. Labels are codes, never persons."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """The counters of one node; several nodes may live in one process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._exchanges = Counter(
+            "gateway_exchanges", "Exchanges that ended, by side and fault code.",
+            ["side", "fault"], registry=self._registry,
+        )  # fmt: skip
+        duration = Histogram(
+            "gateway_exchange_seconds", "From the whole request to the answer.",
+            ["side"], registry=self._registry,
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+        )  # fmt: skip
+        self._durations = {side: duration.labels(side) for side in ("consumer", "provider")}
+        self._answered = {
+            side: self._exchanges.labels(side, "") for side in ("consumer", "provider")
+        }
+        self._gauges = {
+            name: Gauge(f"gateway_{name}", text, registry=self._registry)
+            for name, text in (
+                ("in_flight", "Exchanges in work."),
+                ("connections", "Open connections of callers."),
+                ("log_queue", "Entries that wait for a commit."),
+                ("log_rows", "Entries stored since start."),
+                ("log_commits", "Commits since start."),
+                ("directory_version", "Version of the directory in use."),
+                ("directory_seconds_left", "Until the directory expires."),
+                ("unstamped_seconds", "Age of the oldest answer without a time-stamp."),
+            )
+        }
+
+    def ended(self, side: str, fault: str, seconds: float) -> None:
+        """Count an exchange; `fault` is empty when it was answered."""
+        if fault:
+            self._exchanges.labels(side, fault).inc()
+        else:
+            self._answered[side].inc()
+        self._durations[side].observe(seconds)
+
+    def render(self, gauges: dict[str, float]) -> bytes:
+        """Return the text of `/metrics`."""
+        for name, value in gauges.items():
+            self._gauges[name].set(value)
+        return generate_latest(self._registry)

@@ -1,0 +1,281 @@
+"""One running node: its two listeners, its log, and what it does from time to time."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import asyncpg
+import uvloop
+
+from pencere.gateway import health
+from pencere.gateway.config import NodeConfig
+from pencere.gateway.directory.model import Directory
+from pencere.gateway.directory.source import DirectorySource
+from pencere.gateway.exchange import consumer, metadata, provider
+from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
+from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.message import Limits, Request
+from pencere.gateway.http.server import HttpServer, Respond
+from pencere.gateway.log import recovery
+from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.log.stamps import Stamper
+from pencere.gateway.log.usage import UsageReader
+from pencere.gateway.log.writer import LogWriter
+from pencere.gateway.metrics import Metrics
+from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.wire.faults import Fault, Kind, client_fault, server_fault
+from pencere.gateway.wire.head import Headers
+
+log = logging.getLogger(__name__)
+_LOOK_S = 1.0
+_REFUSALS = {
+    408: Kind.TOO_SLOW,
+    413: Kind.MESSAGE_TOO_LARGE,
+    431: Kind.HEAD_TOO_LARGE,
+    500: Kind.NODE_ERROR,
+}
+
+
+class Node:
+    """A node of the gateway. Make it inside a running loop."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self._sealer = Sealer(config.secret)
+        peers = Peers(config)
+        directory = DirectorySource(
+            verify=config.verify_directory,
+            clock=config.clock,
+            file=config.directory_file,
+            cache=config.directory_cache,
+            on_change=self._on_directory,
+        )
+        self.core = Core(
+            config=config,
+            directory=directory,
+            node_file=NodeFileSource(config.node_file),
+            log=LogWriter(config.database_url),
+            sealer=self._sealer,
+            peers=peers,
+            upstreams=Upstreams(config.limits.body_bytes),
+            metrics=Metrics(),
+            loop=asyncio.get_running_loop(),
+        )
+        self.usage = UsageReader(config.database_url, self._sealer)
+        self.stamper = (
+            Stamper(
+                database_url=config.database_url,
+                tsa_url=config.tsa_url,
+                clock=config.clock,
+                verify=config.verify_token,
+                every_s=config.stamp_every_s,
+                failure_limit=config.stamp_failure_limit,
+            )
+            if config.tsa_url
+            else None
+        )
+        self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
+        self._link = HttpServer(
+            self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._register: Pool | None = None
+        self.client_address = ("", 0)
+        self.link_address = ("", 0)
+
+    async def start(self) -> None:
+        """Start; a missing directory or database makes the node unhealthy, not absent."""
+        core, config = self.core, self.config
+        core.directory.load()
+        started = core.now()
+        await core.log.start()
+        self.link_address = await self._link.start(
+            config.link_host, config.link_port, server_tls(config)
+        )
+        self.client_address = await self._clients.start(config.client_host, config.client_port)
+        make = core.loop.create_task
+        self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
+        if self.stamper is not None:
+            self._tasks.append(make(self.stamper.run()))
+        log.info(
+            "node_started node=%s clients=%s link=%s",
+            config.node, self.client_address[1], self.link_address[1],
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """Take no more, finish what is in work, write the log, close."""
+        core = self.core
+        core.is_stopping = True
+        await self._clients.stop(self.config.grace_s)
+        await self._link.stop(self.config.grace_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.usage.stop()
+        await core.log.stop()
+        if self.stamper is not None:
+            await self.stamper.stop()
+        await core.upstreams.aclose()
+        await core.peers.aclose()
+        if self._register is not None:
+            await self._register.aclose()
+        log.info("node_stopped node=%s", self.config.node)
+
+    # Clients
+
+    def _on_client(self, request: Request, respond: Respond) -> None:
+        path = request.target.partition("?")[0]
+        if path.startswith("/r1/"):
+            consumer.handle(self.core, request, respond)
+        elif path == "/healthz":
+            respond(*health.answer(self.core, self.stamper))
+        elif path == "/metrics":
+            respond(200, [(b"content-type", b"text/plain; version=0.0.4")], self._metrics())
+        elif path == "/listClients":
+            self._list_clients(request, respond)
+        else:
+            fault = client_fault(
+                Kind.INTERNAL_ERROR,
+                "nothing is here; services are under /r1/, members at /listClients",
+            )
+            consumer.answer_fault(self.core, request, respond, fault)
+
+    def _list_clients(self, request: Request, respond: Respond) -> None:
+        query = request.target.partition("?")[2]
+        try:
+            directory = self.core.directory.for_client()
+            respond(*metadata.list_clients(directory, query, request.header(b"accept") or b""))
+        except Fault as fault:
+            consumer.answer_fault(self.core, request, respond, fault)
+
+    def _refuse_client(self, status: int, message: str) -> tuple[int, Headers, bytes]:
+        fault = client_fault(_REFUSALS.get(status, Kind.INTERNAL_ERROR), message)
+        kept: list[tuple[int, Headers, bytes]] = []
+        consumer.answer_fault(
+            self.core,
+            Request("GET", "/", [], b""),
+            lambda code, headers, body, reason="": kept.append((code, headers, body)),
+            fault,
+        )
+        return kept[0]
+
+    # Other nodes
+
+    def _admit_peer(self, connection: ssl.SSLObject) -> str:
+        fingerprint = peer_fingerprint(connection)
+        directory = self.core.directory.newest
+        if directory is not None and directory.node_of_certificate(fingerprint) is not None:
+            return fingerprint
+        # It may have joined a moment ago.
+        self.core.directory.refresh_from_file()
+        directory = self.core.directory.newest
+        if directory is not None and directory.node_of_certificate(fingerprint) is not None:
+            return fingerprint
+        log.warning("link_unknown_peer certificate=%s", fingerprint[:16])
+        return ""
+
+    def _on_peer(self, request: Request, respond: Respond) -> None:
+        provider.handle(self.core, self.usage, request, respond)
+
+    def _refuse_peer(self, status: int, message: str) -> tuple[int, Headers, bytes]:
+        return provider.unsigned_fault(
+            server_fault(_REFUSALS.get(status, Kind.INVALID_REQUEST), message)
+        )
+
+    # From time to time
+
+    def _on_directory(self, directory: Directory) -> None:
+        self.core.peers.on_directory(directory)
+
+    async def _look(self) -> None:
+        """Notice within a second what changed on disk and with the time-stamps."""
+        while True:
+            self.core.directory.refresh_from_file()
+            self.core.node_file.refresh()
+            self.core.stamps_overdue = self.stamper.overdue if self.stamper is not None else ""
+            await asyncio.sleep(_LOOK_S)
+
+    async def _recover(self, before: datetime) -> None:
+        """End what a crash left open, as soon as the database is there."""
+        while True:
+            try:
+                rows = await recovery.interrupted(
+                    self.config.database_url,
+                    node=self.config.node,
+                    before=before,
+                    now=self.core.now(),
+                    sealer=self._sealer,
+                )
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(_LOOK_S)
+                continue
+            for row in rows:
+                self.core.log.response(row, lambda outcome: None)
+            return
+
+    async def _fetch(self) -> None:
+        """Fetch the directory from the state register."""
+        if self.config.directory_url is None:
+            return
+        url = urlsplit(self.config.directory_url)
+        self._register = Pool(
+            Endpoint(url.hostname or "", url.port or 80, max_body_bytes=64 * 1024 * 1024)
+        )
+        headers = [(b"host", url.netloc.encode("ascii")), (b"accept", b"application/jose")]
+        data = request_bytes("GET", url.path or "/", headers, None)
+        while True:
+            done: asyncio.Future[Reply | Failure] = self.core.loop.create_future()
+            self._register.send(data, is_head=False, timeout_s=15.0, done=done.set_result)
+            reply = await done
+            if isinstance(reply, Failure) or reply.status != 200:
+                reason = reply.trouble.value if isinstance(reply, Failure) else reply.status
+                log.warning("directory_not_fetched reason=%s", reason)
+            else:
+                with contextlib.suppress(UnicodeDecodeError):
+                    if self.core.directory.offer(reply.body.decode("ascii").strip()):
+                        self.core.directory.keep()
+            await asyncio.sleep(self.config.directory_refresh_s)
+
+    def _metrics(self) -> bytes:
+        core, directory = self.core, self.core.directory.newest
+        left = (directory.expires_at - core.now()).total_seconds() if directory else 0.0
+        return core.metrics.render(
+            {
+                "in_flight": core.in_flight,
+                "connections": len(self._clients.connections) + len(self._link.connections),
+                "log_queue": core.log.depth,
+                "log_rows": core.log.rows,
+                "log_commits": core.log.commits,
+                "directory_version": directory.version if directory else 0,
+                "directory_seconds_left": left,
+                "unstamped_seconds": self.stamper.unstamped_s if self.stamper else 0.0,
+            }
+        )
+
+
+def link_limits(limits: Limits) -> Limits:
+    """Return the limits between nodes: an envelope is a message with its head and evidence."""
+    return replace(limits, body_bytes=limits.body_bytes + 2 * limits.head_bytes, idle_s=120.0)
+
+
+def run(config: NodeConfig) -> None:
+    """Run a node until SIGTERM or SIGINT, then drain and return."""
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        node = Node(config)
+        await node.start()
+        await stopping.wait()
+        await node.stop()
+
+    uvloop.run(main())

@@ -1,0 +1,155 @@
+"""Heads: the bytes before the body, which are hashed, signed, carried, and parsed once.
+
+A request head is X-Road's `rest` block: `METHOD CRLF target CRLF (name:value CRLF)*`. A response
+head is `STATUS SP REASON CRLF (name:value CRLF)*`. PR-REST; docs/specs/gateway-protocol.md.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Headers = list[tuple[bytes, bytes]]
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+# Methods whose body goes upstream; the others' is signed and dropped, as X-Road does.
+BODY_METHODS = frozenset({"PATCH", "POST", "PUT"})
+
+# PR-REST 4.3: belong to one hop only.
+_HOP = frozenset(
+    {
+        b"transfer-encoding", b"keep-alive", b"proxy-authenticate", b"proxy-authorization",
+        b"te", b"trailer", b"upgrade", b"connection", b"user-agent", b"host",
+        b"content-length", b"server", b"expect",
+    }
+)  # fmt: skip
+# Set by the gateway; whoever else sends them pretends to be it.
+_FROM_CLIENT = _HOP | {
+    b"x-road-request-id", b"x-road-request-hash", b"x-road-service", b"x-road-error",
+    b"pencere-client-key", b"proxy-connection",
+}  # fmt: skip
+_FROM_PROVIDER = _HOP | {
+    b"x-road-id", b"x-road-request-id", b"x-road-request-hash", b"x-road-client",
+    b"x-road-service", b"x-road-error", b"proxy-connection", b"date", b"pencere-fault",
+}  # fmt: skip
+# One value only. X-Road lets the last win; the others would reach a service that takes
+# the first, so they are dropped.
+_SINGLE = frozenset(
+    {
+        b"x-road-client", b"x-road-id", b"x-road-userid", b"x-road-issue",
+        b"x-road-represented-party", b"x-road-security-server",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request head, parsed."""
+
+    method: str
+    target: str
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """A response head, parsed."""
+
+    status: int
+    reason: str
+    headers: Headers
+
+
+def lookup(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return lower-case name to value; of several the last."""
+    return {name.lower(): value for name, value in headers}
+
+
+def from_client(headers: Headers) -> Headers:
+    """Return what of a client's headers goes on, in order."""
+    kept: Headers = []
+    seen: set[bytes] = set()
+    for name, value in reversed(headers):
+        lower = name.lower()
+        if lower in _FROM_CLIENT:
+            continue
+        if lower in _SINGLE:
+            if lower in seen:
+                continue
+            seen.add(lower)
+        kept.append((name, value))
+    kept.reverse()
+    return kept
+
+
+def from_provider(headers: Headers) -> Headers:
+    """Return what of a service's headers goes back, in order."""
+    return [pair for pair in headers if pair[0].lower() not in _FROM_PROVIDER]
+
+
+def request_bytes(method: str, target: str, headers: Headers) -> bytes:
+    """Return the head of a request."""
+    lines = [method.encode("ascii"), target.encode("ascii")]
+    lines += [name + b":" + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def response_bytes(status: int, reason: str, headers: Headers) -> bytes:
+    """Return the head of a response."""
+    lines = [f"{status} {reason}".encode("latin-1")]
+    lines += [name + b":" + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def parse_request(block: bytes) -> RequestHead:
+    """Parse a request head; ValueError when it is not exactly one."""
+    lines = _lines(block)
+    if len(lines) < 2:
+        raise ValueError("a request head needs a method and a target")
+    method = lines[0].decode("ascii")
+    if method not in METHODS:
+        raise ValueError("unknown method")
+    return RequestHead(method, lines[1].decode("ascii"), _pairs(lines[2:]))
+
+
+def parse_response(block: bytes) -> ResponseHead:
+    """Parse a response head; ValueError when it is not exactly one."""
+    lines = _lines(block)
+    code, _, reason = lines[0].decode("latin-1").partition(" ")
+    if len(code) != 3 or not code.isascii() or not code.isdigit() or int(code) < 200:
+        raise ValueError("not a final status")
+    return ResponseHead(int(code), reason, _pairs(lines[1:]))
+
+
+def digest(part: bytes) -> bytes:
+    """Return the SHA-512 of a head or a body."""
+    return hashlib.sha512(part).digest()
+
+
+def request_hash(head_digest: bytes, body_digest: bytes | None) -> str:
+    """Return the value of `X-Road-Request-Hash`.
+
+    Without a body part it is the head's digest; an empty body is no part, since X-Road
+    writes none when the first read returns the end of the stream.
+    """
+    joined = head_digest if body_digest is None else digest(head_digest + body_digest)
+    return base64.b64encode(joined).decode("ascii")
+
+
+def _lines(block: bytes) -> list[bytes]:
+    if not block.endswith(b"\r\n"):
+        raise ValueError("a head ends with CRLF")
+    lines = block[:-2].split(b"\r\n")
+    if any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines):
+        raise ValueError("a head line holds CR, LF or NUL")
+    return lines
+
+
+def _pairs(lines: list[bytes]) -> Headers:
+    pairs: Headers = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name.strip() != name:
+            raise ValueError("a header line needs a name and a colon")
+        pairs.append((name, value))
+    return pairs

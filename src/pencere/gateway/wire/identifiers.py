@@ -1,0 +1,96 @@
+"""Identifiers: `instance/class/member/subsystem/service`, each part percent-encoded.
+
+PR-REST 4.1, 4.2. Everywhere inside the gateway an identifier is one string in canonical
+encoding, so that comparing identifiers is comparing strings; case matters.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
+
+from pencere.gateway.wire.faults import Kind, client_fault
+
+# RFC 3986 pchar; a slash inside a value is written %2F.
+_PART = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+\Z")
+_SAFE = "-._~!$&'()*+,;=:@"
+_TARGET = re.compile(r"[\x21-\x7e]+\Z")
+METADATA_CODES = frozenset({"listMethods", "allowedMethods"})
+FIND_USAGE = "findUsage"
+# Names that a registered service may not take: the node answers them itself.
+RESERVED_CODES = METADATA_CODES | {"getOpenAPI", FIND_USAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTarget:
+    """What a request line asks for. `path` and `query` are the very bytes that go upstream."""
+
+    service: str
+    provider: str
+    code: str
+    path: str
+    query: str
+
+
+def decode_part(part: str) -> str:
+    """Return the value of one encoded part; ValueError when it is not one."""
+    if not _PART.match(part):
+        raise ValueError("not percent-encoded as RFC 3986 says")
+    return unquote_to_bytes(part).decode("utf-8")
+
+
+def encode_part(value: str) -> str:
+    """Return `value` in the canonical encoding."""
+    return quote(value, safe=_SAFE)
+
+
+def canonical(identifier: str) -> str:
+    """Return an identifier out of a directory or file; letters outside ASCII may be plain."""
+    return "/".join(
+        encode_part(unquote_to_bytes(part).decode("utf-8")) for part in identifier.split("/")
+    )
+
+
+def parse_client(raw: str) -> str:
+    """Return the canonical client identifier of `X-Road-Client`: three or four parts."""
+    parts = raw.split("/")
+    if len(parts) not in {3, 4}:
+        raise client_fault(
+            Kind.INTERNAL_ERROR,
+            "X-Road-Client must be instance/class/member/subsystem, for example AZ/GOV/idda/portal",
+        )
+    return "/".join(encode_part(_decode(part)) for part in parts)
+
+
+def parse_target(target: str) -> ServiceTarget:
+    """Split the request target `/r1/...` once; nothing parses it again.
+
+    At most eight pieces, so that the path behind the service code stays raw. X-Road's
+    parser also makes the subsystem mandatory, whatever its text says.
+    """
+    if not _TARGET.match(target) or "#" in target:
+        raise client_fault(Kind.INTERNAL_ERROR, "the request target holds forbidden characters")
+    path, mark, query = target.partition("?")
+    pieces = path.split("/", 7)
+    if len(pieces) < 7 or pieces[0] or pieces[1] != "r1":
+        raise client_fault(
+            Kind.INTERNAL_ERROR,
+            "the request target must be /r1/instance/class/member/subsystem/service[/path]",
+        )
+    parts = [encode_part(_decode(part)) for part in pieces[2:7]]
+    return ServiceTarget(
+        service="/".join(parts),
+        provider="/".join(parts[:4]),
+        code=_decode(pieces[6]),
+        path="/" + pieces[7] if len(pieces) == 8 else "",
+        query=mark + query,
+    )
+
+
+def _decode(part: str) -> str:
+    try:
+        return decode_part(part)
+    except ValueError as problem:
+        raise client_fault(
+            Kind.INTERNAL_ERROR,
+            "an identifier part is empty or not percent-encoded as RFC 3986 says",
+        ) from problem
