@@ -116,7 +116,7 @@ class Node:
 
     def own_text(self) -> Text:
         """Return the text whose languages stand beside other keys of this mapping."""
-        picked = {name: self.values.get(name) for name in LANGUAGES}
+        picked: dict[str, object] = {name: self.values.get(name) for name in LANGUAGES}
         try:
             return Text.from_mapping(picked)
         except Invalid as error:

@@ -1,1 +1,4 @@
-"""Register engine: versioned records, disclosure by purpose, read log."""
+"""The register engine: records of the state with their versions, keys, disclosure, and proof.
+
+What a register holds, who may see which of it and why is data (`countries/<code>/registers`).
+"""

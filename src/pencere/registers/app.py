@@ -1,0 +1,95 @@
+"""The registers as an HTTP service, for the gateway's node alone.
+
+create_app(Config(database_url=..., secret=..., country=Country.load("az")))
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pencere.countries import Country
+from pencere.kernel.clock import Clock, SystemClock
+from pencere.registers import endpoints
+from pencere.registers.answers import sentences
+from pencere.registers.endpoints import guarded
+from pencere.registers.engine import open_registers
+from pencere.registers.lint import load_registers
+from pencere.registers.metrics import Metrics
+from pencere.registers.openapi import describe
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one process needs to know. `secret` is the node's bearer token."""
+
+    database_url: str = field(repr=False)
+    secret: str = field(repr=False)
+    country: Country
+    clock: Clock = field(default_factory=SystemClock)
+
+
+_BASE = "/v1/{subsystem}/{register}"
+
+
+def create_app(config: Config) -> Starlette:
+    """Make the application; the database is opened when the server starts it.
+
+    Raises:
+        Misconfigured: a definition or the table of sentences is wrong.
+    """
+    definitions = load_registers(config.country)
+    sentences()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_registers(config.database_url, definitions, config.clock) as registers:
+            app.state.registers = registers
+            yield
+
+    app = Starlette(routes=_routes(), lifespan=lifespan)
+    app.state.bearer = config.secret
+    app.state.metrics = Metrics()
+    app.state.description = describe(definitions.values())
+    return app
+
+
+def _routes() -> list[Route]:
+    def route(path: str, method: str, call: str, endpoint: endpoints.Endpoint) -> Route:
+        return Route(_BASE + path, guarded(call, endpoint), methods=[method])
+
+    return [
+        Route("/healthz", _healthz),
+        Route("/metrics", _metrics),
+        Route("/openapi.json", _openapi),
+        route("/query", "POST", "query", endpoints.query),
+        route("/records", "POST", "create", endpoints.create),
+        route("/records/{id}", "GET", "read", endpoints.read),
+        route("/records/{id}", "PUT", "replace", endpoints.replace),
+        route("/records/{id}/annul", "POST", "annul", endpoints.annul),
+        route("/transactions", "POST", "transact", endpoints.transact),
+        route("/numbers", "POST", "number", endpoints.number),
+        Route("/{path:path}", guarded("unknown", endpoints.unknown_path), methods=_METHODS),
+    ]
+
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+async def _healthz(request: Request) -> Response:
+    ok = await request.app.state.registers.healthy()
+    checks = [{"name": "database", "ok": ok, "detail": "answers" if ok else "does not answer"}]
+    return JSONResponse({"healthy": ok, "checks": checks}, 200 if ok else 503)
+
+
+async def _metrics(request: Request) -> Response:
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(request.app.state.description)

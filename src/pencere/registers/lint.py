@@ -1,0 +1,161 @@
+"""Whether a definition makes sense: every name in it exists, nothing is disclosed by accident."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from pencere.countries import Country
+from pencere.kernel.errors import Invalid, Misconfigured
+from pencere.kernel.text import Text
+from pencere.registers.definition import Definition, read_definition, register_files
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong: where, what stands there, why it cannot be, what would be valid."""
+
+    file: Path
+    key: str
+    value: object
+    message: str
+    example: object
+
+    def as_error(self) -> Misconfigured:
+        """Return it as the error that stops a start."""
+        return Misconfigured(file=self.file, key=self.key, value=self.value, example=self.example)
+
+
+def load_registers(country: Country) -> Mapping[str, Definition]:
+    """Return the definitions of a country by code.
+
+    Raises:
+        Misconfigured: the first thing wrong.
+    """
+    definitions, findings = check(country)
+    for finding in findings:
+        raise finding.as_error()
+    return definitions
+
+
+def check(country: Country) -> tuple[Mapping[str, Definition], list[Finding]]:
+    """Read and lint all definitions of a country: those that could be read, all that is wrong."""
+    definitions: dict[str, Definition] = {}
+    findings: list[Finding] = []
+    for path in register_files(country):
+        try:
+            definition = read_definition(path)
+        except Misconfigured as error:
+            facts = error.facts
+            findings.append(
+                Finding(path, str(facts["key"]), facts["value"], "wrong form", facts["example"])
+            )
+            continue
+        findings += lint(definition, country)
+        definitions[definition.code] = definition
+    return definitions, findings
+
+
+def lint(definition: Definition, country: Country) -> list[Finding]:
+    """Return what is wrong with one definition."""
+    problems: list[Finding] = []
+    for rule in _RULES:
+        for key, value, message, example in rule(definition, country):
+            problems.append(Finding(definition.file, key, value, message, example))
+    return problems
+
+
+_Problem = tuple[str, object, str, object]
+
+
+def _place(definition: Definition, country: Country) -> Iterator[_Problem]:
+    expected = f"{definition.file.parent.name}/{definition.file.stem}"
+    if definition.code != expected:
+        yield "register", definition.code, "is not the file's own name", expected
+    if definition.owner not in country.bodies:
+        yield "owner", definition.owner, "no such body", next(iter(country.bodies))
+    for act in definition.basis:
+        if act not in country.acts:
+            yield "basis", act, "no such act", next(iter(country.acts))
+    if not definition.basis:
+        yield "basis", [], "a register needs a legal basis", [next(iter(country.acts))]
+
+
+def _schema(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    try:
+        Draft202012Validator.check_schema(definition.schema)
+    except SchemaError as error:
+        yield f"data.{error.json_path}", error.message, "no valid JSON Schema", {"type": "string"}
+        return
+    if definition.schema.get("additionalProperties") is not False:
+        yield "data.additionalProperties", None, "unknown fields would be let in", False
+    properties = definition.schema.get("properties")
+    for name, field in properties.items() if isinstance(properties, Mapping) else ():
+        try:
+            Text.from_mapping(field.get("x-names", {}) if isinstance(field, Mapping) else {})
+        except (Invalid, AttributeError):
+            example = {"az": "Adı", "en": "Name", "ru": "Имя"}
+            yield f"data.properties.{name}.x-names", None, "a field needs its three names", example
+
+
+def _fields(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    known = set(definition.fields)
+    example = next(iter(definition.fields), "fin")
+    for key in definition.keys.values():
+        yield from _unknown(f"keys.{key.name}", key.fields, known, example)
+    for purpose, fields in definition.disclosure.items():
+        yield from _unknown(f"disclosure.{purpose}", fields, known, example)
+        if not fields:
+            yield f"disclosure.{purpose}", [], "discloses nothing: leave it out", [example]
+    if definition.numbering:
+        yield from _unknown("numbering.field", [definition.numbering.field], known, example)
+
+
+def _unknown(place: str, names: Iterable[str], known: set[str], example: str) -> Iterator[_Problem]:
+    for name in names:
+        if name not in known:
+            yield place, name, "no such field", example
+
+
+def _purposes(definition: Definition, country: Country) -> Iterator[_Problem]:
+    example = next(iter(country.purposes))
+    for purpose in definition.disclosure:
+        if purpose not in country.purposes:
+            yield f"disclosure.{purpose}", purpose, "no such purpose", example
+    for number, writer in enumerate(definition.writers):
+        for purpose in writer.purposes:
+            if purpose not in definition.disclosure:
+                message = "who writes must be able to read what stands there"
+                yield f"writers[{number}].purposes", purpose, message, example
+
+
+def _subject(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    subject = definition.subject
+    persons = [key for key in definition.keys.values() if key.is_person]
+    if subject is None:
+        if persons:
+            yield "subject", None, "a key asks about persons", persons[0].fields[0]
+        return
+    required = definition.schema.get("required")
+    if not isinstance(required, list) or subject not in required:
+        yield "subject", subject, "must be a required field", subject
+    if not any(key.fields == (subject,) for key in persons):
+        example = {subject: {"kind": "lookup", "fields": [subject], "person": True}}
+        yield "keys", list(definition.keys), "the person's data could not be found", example
+    for key in persons:
+        if len(key.parts) != 1:
+            yield f"keys.{key.name}.fields", key.fields, "a person is one field", [subject]
+
+
+_RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
+    _place,
+    _schema,
+    _fields,
+    _purposes,
+    _subject,
+)

@@ -1,0 +1,46 @@
+"""What operators watch: how many calls, how they ended, how long they took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+
+@dataclass
+class Outcome:
+    """The status a call ended with."""
+
+    status: int = 0
+
+
+class Metrics:
+    """The counters of one application; labels come from our own calls only, never from outside."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._calls = Counter(
+            "pencere_registers_calls",
+            "Calls by kind and status",
+            ["call", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "pencere_registers_call_seconds", "Time of a call", ["call"], registry=self._registry
+        )
+
+    @contextmanager
+    def timed(self, call: str) -> Iterator[Outcome]:
+        """Count and time what happens inside; the caller fills in the outcome."""
+        outcome = Outcome()
+        began = time.perf_counter()
+        try:
+            yield outcome
+        finally:
+            self._seconds.labels(call).observe(time.perf_counter() - began)
+            self._calls.labels(call, str(outcome.status)).inc()
+
+    def text(self) -> bytes:
+        """Return all in the text form of Prometheus."""
+        return generate_latest(self._registry)
