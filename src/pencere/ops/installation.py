@@ -114,6 +114,11 @@ class Installation:
         return self._folder("trust", mode=0o700)
 
     @property
+    def keys(self) -> Path:
+        """Keys that a role holds alone, a folder each: of gateway nodes, of ledgers."""
+        return self._folder("keys", mode=0o700)
+
+    @property
     def phones(self) -> Path:
         """Memory of the simulated phones."""
         return self._folder("phones", mode=0o700)

@@ -1,13 +1,15 @@
 """The steps in their order."""
 
-from pencere.cli.boot import web
+from pencere.cli.boot import trust, web
 from pencere.cli.progress import Progress, step
+from pencere.countries.country import Country
 from pencere.ops.databases import make_databases, migrate_databases
 from pencere.ops.installation import Installation
 
 
 def boot(installation: Installation, progress: Progress, *, people: int) -> None:
     """Bring the installation to where its roles can start."""
+    country = Country.load("az")
     with step(progress, "Databases") as outcome:
         make_databases(installation)
         applied = migrate_databases(installation)
@@ -15,3 +17,8 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
     with step(progress, "Tables of the portal and the office") as outcome:
         applied = web.migrate()
         outcome.append(f"{len(applied)} migrations applied" if applied else "up to date")
+    with step(progress, "Certification centre") as outcome:
+        centre = trust.found(installation)
+        nodes = trust.certify_nodes(installation, centre, country)
+        bodies = trust.issue_seals(installation, centre, country)
+        outcome.append(f"{len(nodes)} nodes, seals of {len(bodies)} bodies")

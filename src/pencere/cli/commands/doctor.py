@@ -1,0 +1,42 @@
+"""`pencere doctor`: check everything, say what is wrong."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from pencere.cli.doctor.certificates import check_certificates
+from pencere.cli.doctor.databases import check_databases
+from pencere.cli.doctor.processes import check_processes
+from pencere.cli.options import installation_of, parser
+from pencere.kernel.clock import SystemClock
+from pencere.ops.health import Check
+from pencere.ops.installation import Installation
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the checks; exit 1 when one has failed."""
+    options = parser("doctor", "Check processes, databases, certificates, ledgers and jobs.")
+    options.add_argument("--json", action="store_true", help="for machines")
+    given = options.parse_args(arguments)
+    checks = []
+    for check in examine(installation_of(given)):
+        checks.append(check)
+        if not given.json:
+            print(f"{'ok ' if check.ok else 'NOT'}  {check.name:<28}{check.detail}", flush=True)
+    healthy = all(check.ok for check in checks)
+    if given.json:
+        told = {"healthy": healthy, "checks": [asdict(check) for check in checks]}
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        print("Everything is well." if healthy else "Not everything is well.")
+    return 0 if healthy else 1
+
+
+def examine(installation: Installation) -> Iterator[Check]:
+    """Do every check, one after another."""
+    if not (installation.data / "run").is_dir():
+        yield Check("installation", False, f"there is none in {installation.data}")
+        return
+    yield from check_processes(installation)
+    yield from check_databases(installation)
+    yield from check_certificates(installation, SystemClock())

@@ -1,0 +1,29 @@
+"""How the certification centre of an installation is put together."""
+
+from pencere.kernel.clock import SystemClock
+from pencere.ops.installation import Installation
+from pencere.trust.ceremony import Centre
+from pencere.trust.issuance import Issuance
+from pencere.trust.keystore import Keystore
+from pencere.trust.profile import load_authority
+
+
+def keystore_of(installation: Installation) -> Keystore:
+    """Return the keystore of the centre: authorities, responders, seals of bodies."""
+    return Keystore(installation.trust, installation.secret("keystore"))
+
+
+def issuance_of(installation: Installation) -> Issuance:
+    """Return what issuing needs, with the daily user's rights."""
+    return Issuance(
+        conninfo=installation.database_url("trust"),
+        authority=load_authority(),
+        base_url=installation.address("trust"),
+        clock=SystemClock(),
+        digest_key=installation.secret("ledger/trust").encode(),
+    )
+
+
+def centre_of(installation: Installation) -> Centre:
+    """Return the centre with its keys at hand."""
+    return Centre(issuance_of(installation), keystore_of(installation), installation.pki)
