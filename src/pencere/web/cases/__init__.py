@@ -1,0 +1,1 @@
+"""Applications and cases: from the first answer to the last effect. docs/explanation/cases.md."""

@@ -1,0 +1,1 @@
+"""What can be done with applications and cases; views and jobs call these, keyword-only."""

@@ -1,0 +1,278 @@
+"""What people do with a case: take it, decide it with reasons, ask the applicant, answer.
+
+Every function names the `version` of the case its page was made from; when somebody acted
+meanwhile it raises Conflict("case.changed") and nothing happens.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from pencere.kernel.canonical import canonical_json
+from pencere.kernel.errors import Conflict, Invalid, Refused
+from pencere.services import forms, machine
+from pencere.services.case import Actor, Transition
+from pencere.services.model import Action, Role
+from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.reading import Opened, open_case
+from pencere.web.cases.domain.sealing import seal
+from pencere.web.cases.domain.transitions import By, store
+from pencere.web.cases.models import Attachment, Case, CaseEvent, Supplement
+from pencere.web.exchange import Gateway
+from pencere.web.leaves import add_leaf
+from pencere.web.people.domain.vault import vault
+from pencere.web.people.domain.visit import Visit
+from pencere.web.people.models.person import Person
+
+log = logging.getLogger(__name__)
+
+# The roles a person holds at a body, as the engine names them.
+ROLES: Mapping[str, frozenset[Role]] = {
+    "officer": frozenset({Role.OFFICER}),
+    "unit-head": frozenset({Role.OFFICER, Role.HEAD}),
+    "expert": frozenset({Role.EXPERT}),
+}
+
+
+def officer_of(visit: Visit, case: Case) -> Actor:
+    """Return the engine's actor for an officer of the body the case is with.
+
+    Raises:
+        Refused: "case.other-body".
+    """
+    roles: set[Role] = set()
+    for office in visit.offices:
+        if office.body == case.body:
+            roles |= ROLES.get(office.role, frozenset())
+    if not roles:
+        raise Refused("case.other-body")
+    return Actor(str(visit.person.pk), frozenset(roles))
+
+
+def actions_for(opened: Opened, by: Actor) -> tuple[Action, ...]:
+    """Return what this person may do now."""
+    return machine.available(opened.definition, opened.machine, by, opened.context)
+
+
+@transaction.atomic
+def take(*, case: Case, officer: Person, at: datetime) -> None:
+    """Take a case from the queue; taking one's own again changes nothing.
+
+    Raises:
+        Conflict: "case.taken": a colleague has it.
+    """
+    row = Case.objects.select_for_update().get(pk=case.pk)
+    if row.officer_id == officer.pk:
+        return
+    if row.officer_id is not None:
+        raise Conflict("case.taken")
+    _assign(row, officer, kind="taken", by=officer, at=at)
+    case.officer, case.taken_at = officer, at
+
+
+@transaction.atomic
+def hand_over(*, case: Case, to: Person | None, by: Person, at: datetime) -> None:
+    """Give a case to a colleague, or back to the queue (`to` None)."""
+    row = Case.objects.select_for_update().get(pk=case.pk)
+    _assign(row, to, kind="handed-over" if to is not None else "returned", by=by, at=at)
+    case.officer = to
+
+
+def act(  # noqa: PLR0913, a decision is all of these
+    *,
+    case: Case,
+    action: str,
+    by: Actor,
+    officer: Person,
+    version: int,
+    reasons: Iterable[str] = (),
+    comment: str = "",
+    gateway: Gateway,
+    at: datetime,
+) -> Case:
+    """Do an officer's action: decide, ask the applicant, ask for an opinion.
+
+    What only the body may see is asked of the registers anew, and kept with the decision. An
+    action with four eyes becomes a proposal that `confirm` or `decline` answers.
+
+    Raises:
+        Conflict: "case.changed", "case.proposal_pending", "case.taken".
+        Refused: "case.role", "case.own_case", "case.action_not_now".
+        Invalid: "case.reason_required", "case.reason_unknown", "case.comment_required",
+            "case.comment_too_long", "case.action_unknown".
+        Unavailable: a register does not answer; nothing has changed.
+    """
+    opened = open_case(case, at=at, officer=officer, gateway=gateway)
+    _check_taken(case, officer)
+    step = machine.act(
+        opened.definition,
+        opened.machine,
+        action,
+        by=by,
+        at=at,
+        context=opened.context,
+        calendar=definitions.services().calendar,
+        expected_version=version,
+        reasons=tuple(reasons),
+        comment=comment,
+    )
+    return _decided(opened, step, officer, comment=comment, at=at)
+
+
+def confirm(
+    *, case: Case, by: Actor, officer: Person, version: int, gateway: Gateway, at: datetime
+) -> Case:
+    """Agree with a colleague's proposal: now it happens.
+
+    Raises:
+        Conflict: "case.changed", "case.no_proposal".
+        Refused: "case.same_person", "case.role", "case.own_case", "case.action_not_now".
+    """
+    opened = open_case(case, at=at, officer=officer, gateway=gateway)
+    step = machine.confirm(
+        opened.definition,
+        opened.machine,
+        by=by,
+        at=at,
+        context=opened.context,
+        calendar=definitions.services().calendar,
+        expected_version=version,
+    )
+    return _decided(opened, step, officer, comment="", at=at)
+
+
+def decline(
+    *, case: Case, by: Actor, officer: Person, version: int, comment: str, at: datetime
+) -> Case:
+    """Send a proposal back to who made it; the case stays where it is."""
+    opened = open_case(case, at=at)
+    step = machine.decline(
+        opened.definition,
+        opened.machine,
+        by=by,
+        at=at,
+        context=opened.context,
+        calendar=definitions.services().calendar,
+        expected_version=version,
+    )
+    return _decided(opened, step, officer, comment=comment, at=at)
+
+
+def resubmit(
+    *,
+    case: Case,
+    applicant: Person,
+    action: str,
+    answers: Mapping[str, object],
+    version: int,
+    at: datetime,
+) -> Case:
+    """Send what the body asked for again: `answers` by question, already cleaned.
+
+    Raises:
+        Invalid: "case.not_asked": an answer that nobody asked for, or one that is missing.
+        Conflict: "case.changed".
+    """
+    opened = open_case(case, at=at)
+    if set(answers) != set(opened.machine.asked):
+        raise Invalid("case.not_asked")
+    merged = {**opened.answers, **answers}
+    step = machine.act(
+        opened.definition,
+        opened.machine,
+        action,
+        by=Actor(str(applicant.pk), frozenset({Role.APPLICANT})),
+        at=at,
+        context={**opened.context, "answers": merged},
+        calendar=definitions.services().calendar,
+        expected_version=version,
+    )
+    stored = forms.to_stored(answers)
+    with transaction.atomic():
+        store(
+            case=case,
+            definition=opened.definition,
+            transition=step,
+            by=By(Role.APPLICANT, applicant),
+            at=at,
+        )
+        digest = hashlib.sha256(canonical_json(stored)).digest()
+        Supplement.objects.create(
+            case=case, at=at, answers_sealed=seal(stored, case.id.bytes), sha256=digest
+        )
+        ids = [value["id"] for value in stored.values() if isinstance(value, dict)]
+        Attachment.objects.filter(draft__number=case.number, pk__in=ids).update(case=case)
+        add_leaf(
+            "supplement",
+            {
+                "at": at.isoformat(timespec="milliseconds"),
+                "number": case.number,
+                "sha256": digest.hex(),
+            },
+        )
+    return case
+
+
+def _decided(
+    opened: Opened, step: Transition, officer: Person, *, comment: str, at: datetime
+) -> Case:
+    case = opened.case
+    words: dict[str, Any] = {"facts": opened.told.as_json()}
+    if comment.strip():
+        words["comment"] = comment.strip()
+    with transaction.atomic():
+        store(
+            case=case,
+            definition=opened.definition,
+            transition=step,
+            by=By(Role.OFFICER, officer),
+            at=at,
+            words=words,
+        )
+        decision = step.case.decision
+        acted = next((event for event in step.events if event.kind == "acted"), None)
+        if acted is not None and decision is not None:
+            add_leaf(
+                "decision",
+                {
+                    "action": decision.action,
+                    "at": at.isoformat(timespec="milliseconds"),
+                    "body": opened.definition.authority,
+                    "confirmed_by": _digest(decision.confirmed_by),
+                    "number": case.number,
+                    "officer": _digest(decision.by),
+                    "reasons": list(decision.reasons),
+                    "version": step.case.version,
+                },
+            )
+    log.info("case_acted number=%s state=%s version=%s", case.number, case.state, case.version)
+    return case
+
+
+def _digest(actor: str | None) -> str | None:
+    return None if actor is None else vault().digest("officer", actor).hex()
+
+
+def _check_taken(case: Case, officer: Person) -> None:
+    if case.officer_id is not None and case.officer_id != officer.pk:
+        raise Conflict("case.taken")
+
+
+def _assign(case: Case, officer: Person | None, *, kind: str, by: Person, at: datetime) -> None:
+    case.officer, case.taken_at = officer, at if officer is not None else None
+    case.save(update_fields=["officer", "taken_at"])
+    last = CaseEvent.objects.filter(case=case).order_by("-n").values_list("n", flat=True).first()
+    CaseEvent.objects.create(
+        case=case,
+        n=(last or 0) + 1,
+        at=at,
+        kind=kind,
+        state=case.state,
+        by_role=Role.OFFICER.value,
+        by=by,
+        facts={},
+    )

@@ -1,0 +1,109 @@
+"""The application as a document: what was asked, answered and shown, in canonical JSON.
+
+This is what the applicant signs, byte for byte, and what a decision can be checked against years
+later. Its form is docs/explanation/cases.md, "What is signed".
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pencere.kernel.canonical import canonical_json
+from pencere.services import forms
+from pencere.services.fees import Fee
+from pencere.services.model import QuestionType
+from pencere.web.cases.domain.drafts import Writing
+from pencere.web.cases.models import Attachment
+
+FORM = 1
+
+
+def application_of(*, writing: Writing, fee: Fee, language: str, at: datetime) -> bytes:
+    """Return the canonical JSON of an application that is complete."""
+    definition, draft = writing.definition, writing.draft
+    answers = forms.on_route(definition, writing.answers, writing.context)
+    applicant = draft.person.identity
+    return canonical_json(
+        {
+            "answers": forms.to_stored(answers),
+            "applicant": {
+                "fin": applicant.fin,
+                "given_name": applicant.given_name,
+                "surname": applicant.surname,
+            },
+            "attachments": _attachments(writing, answers),
+            "declaration": definition.declaration.in_language(language),
+            "definition": {
+                "service": definition.service,
+                "sha256": definition.sha256,
+                "version": definition.version,
+            },
+            "facts": {
+                name: {
+                    "asked_at": writing.told.asked_at[name],
+                    "register": _register(writing, name),
+                    "value": writing.told.values.get(name),
+                }
+                for name in writing.told.asked_at
+            },
+            "fee": {
+                "amount": fee.amount,
+                "trace": fee.trace.to_mapping() if fee.trace is not None else None,
+            },
+            "form": FORM,
+            "language": language,
+            "number": draft.number,
+            "written_at": at.isoformat(timespec="seconds"),
+        }
+    )
+
+
+def context_of(
+    *,
+    application: Mapping[str, Any],
+    answers: Mapping[str, object],
+    facts: Mapping[str, Any],
+    today: Any,
+) -> dict[str, Any]:
+    """Return the engine's context of a signed application; `facts` are those of the body."""
+    shown = {
+        name: fact["value"]
+        for name, fact in application["facts"].items()
+        if fact["value"] is not None
+    }
+    return {
+        "applicant": dict(application["applicant"]),
+        "facts": {**shown, **facts},
+        "answers": dict(answers),
+        "today": today,
+    }
+
+
+def _register(writing: Writing, fact_id: str) -> str:
+    fact = writing.definition.fact(fact_id)
+    return "" if fact is None else fact.register
+
+
+def _attachments(writing: Writing, answers: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return the digests of the files behind the answers, so that they are signed too."""
+    given = {
+        question.id: value
+        for question in writing.definition.questions
+        if question.type in {QuestionType.PHOTO, QuestionType.FILE}
+        and isinstance(value := answers.get(question.id), Mapping)
+    }
+    kept = {
+        str(found.id): found
+        for found in Attachment.objects.filter(
+            draft=writing.draft, pk__in=[value["id"] for value in given.values()]
+        )
+    }
+    return [
+        {
+            "question": question,
+            "sha256": bytes(kept[str(value["id"])].sha256).hex(),
+            "size_bytes": kept[str(value["id"])].size_bytes,
+        }
+        for question, value in sorted(given.items())
+        if str(value["id"]) in kept
+    ]

@@ -1,0 +1,32 @@
+"""Telling the applicant."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pencere.kernel.text import LANGUAGES, Text
+from pencere.services.effects import Tell
+from pencere.web.cases.domain.reading import Opened
+from pencere.web.cases.models import Effect
+from pencere.web.notifications.domain import inbox
+
+
+def do(effect: Effect, prepared: Tell, opened: Opened, *, at: datetime) -> Mapping[str, Any]:
+    """Put the message of the definition into the applicant's inbox."""
+    names = opened.definition.names
+    title = Text(
+        **{
+            language: f"{names.in_language(language)} · {effect.case.number}"
+            for language in LANGUAGES
+        }
+    )
+    message = inbox.tell(
+        person=effect.case.person,
+        key=effect.key,
+        kind="case",
+        title=title,
+        text=prepared.message,
+        subject=effect.case.number,
+        at=at,
+    )
+    return {"message": str(message.id)}

@@ -1,0 +1,239 @@
+"""Sending an application: from a draft to a case, in one transaction, once."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from pencere.kernel.clock import local_date
+from pencere.kernel.errors import Conflict, Refused
+from pencere.services import eligibility, forms, machine
+from pencere.services.case import Outcome, Transition
+from pencere.services.fees import Fee, fee_for
+from pencere.services.model import CheckKind, Definition, Payment, Role, SignatureLevel
+from pencere.web.cases.domain import definitions, facts
+from pencere.web.cases.domain.application import application_of, context_of
+from pencere.web.cases.domain.drafts import Writing
+from pencere.web.cases.domain.transitions import By, fill, store
+from pencere.web.cases.models import Attachment, Case, Draft
+from pencere.web.cases.models.draft import State
+from pencere.web.exchange import Gateway
+from pencere.web.leaves import add_leaf
+from pencere.web.payments.domain.charges import Subject, paid_charge
+from pencere.web.people.domain.vault import vault
+
+log = logging.getLogger(__name__)
+
+SUBJECT = "application"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A finished signature over the application: CAdES, already verified."""
+
+    cades: bytes
+    signed_at: datetime
+
+
+def subject_of(draft: Draft) -> Subject:
+    """Return what a charge for this application is made for."""
+    return Subject(SUBJECT, str(draft.id))
+
+
+def fee_of(writing: Writing, *, at: datetime) -> Fee:
+    """Return what this application costs today."""
+    return fee_for(writing.definition, writing.context, local_date(at), definitions.services().law)
+
+
+def must_pay(definition: Definition, fee: Fee) -> bool:
+    """Say whether the fee is due before the application is sent."""
+    pays_first = definition.fee is not None and definition.fee.pay is Payment.BEFORE_SUBMIT
+    return pays_first and not fee.is_free
+
+
+def check_complete(*, writing: Writing, at: datetime) -> Fee:
+    """Make sure that an application can be sent, and return its fee.
+
+    Raises:
+        Conflict: "draft.incomplete" with the id of the first open `question`;
+            "draft.submitted"; "draft.not-eligible".
+        Refused: "draft.unpaid".
+    """
+    draft, definition = writing.draft, writing.definition
+    if draft.state != State.OPEN:
+        raise Conflict("draft.submitted")
+    question = writing.next_question
+    if question is not None:
+        raise Conflict("draft.incomplete", question=question.id)
+    if isinstance(eligibility.check(definition, writing.context), eligibility.NotEligible):
+        raise Conflict("draft.not-eligible")
+    fee = fee_of(writing, at=at)
+    if must_pay(definition, fee):
+        charge = paid_charge(subject_of(draft))
+        if charge is None or charge.amount < fee.amount:
+            raise Refused("draft.unpaid")
+    return fee
+
+
+def document_to_sign(*, writing: Writing, language: str, at: datetime) -> bytes:
+    """Return the bytes of the application; the same call later may give others (`written_at`)."""
+    fee = check_complete(writing=writing, at=at)
+    return application_of(writing=writing, fee=fee, language=language, at=at)
+
+
+def submit(
+    *, draft: Draft, application: bytes, signed: Signed | None, gateway: Gateway, at: datetime
+) -> Case:
+    """Make the case. Called twice, at once or after a crash, it returns the one case.
+
+    `application` is what `document_to_sign` gave and, where the service asks for a signature,
+    what `signed` signs.
+
+    Raises:
+        Refused: "draft.unsigned", "draft.unpaid".
+        Conflict: "draft.incomplete".
+        Unavailable: a register that a check needs does not answer; nothing has changed.
+    """
+    found = Case.objects.filter(number=draft.number).first()
+    if found is not None:
+        return found
+    definition = definitions.newest(draft.service)
+    said = json.loads(application)
+    if said["number"] != draft.number or said["definition"]["sha256"] != definition.sha256:
+        raise Conflict("draft.changed")
+    if definition.signature is not SignatureLevel.NONE and signed is None:
+        raise Refused("draft.unsigned")
+    context = _context(definition, draft, said, gateway=gateway, at=at)
+    with transaction.atomic():
+        row = Draft.objects.select_for_update().get(pk=draft.pk)
+        if row.state == State.SUBMITTED:
+            return Case.objects.get(number=row.number)
+        case = _open_case(row, definition, said, application, signed, context, at=at)
+        Attachment.objects.filter(draft=row, pk__in=_files(definition, said)).update(case=case)
+        row.state = State.SUBMITTED
+        row.answers_sealed = row.facts_sealed = row.signing_sealed = row.facts_at = None
+        row.saved_at = at
+        row.save()
+    log.info("application_submitted number=%s service=%s", case.number, case.service)
+    return case
+
+
+def _open_case(  # noqa: PLR0913, a case is all of these
+    draft: Draft,
+    definition: Definition,
+    said: Mapping[str, Any],
+    application: bytes,
+    signed: Signed | None,
+    context: Mapping[str, Any],
+    *,
+    at: datetime,
+) -> Case:
+    charge = paid_charge(subject_of(draft))
+    calendar = definitions.services().calendar
+    applicant = str(draft.person_id)
+    first = machine.new_case(
+        definition,
+        number=draft.number,
+        applicant=applicant,
+        at=at,
+        context=context,
+        calendar=calendar,
+    )
+    digest = hashlib.sha256(application).digest()
+    case = Case(
+        number=draft.number,
+        person=draft.person,
+        service=definition.service,
+        definition_version=definition.version,
+        definition_sha256=definition.sha256,
+        language=said["language"],
+        charge=charge.id if charge is not None else None,
+        application_sha256=digest,
+        submitted_at=at,
+    )
+    case.application_sealed = vault().seal_bytes(application, case.id.bytes)
+    if signed is not None:
+        case.signature_sealed = vault().seal_bytes(signed.cades, case.id.bytes)
+    case.leaf_hash = add_leaf(
+        "application",
+        {
+            "applicant": vault().digest_of(draft.person.fin).hex(),
+            "application_sha256": digest.hex(),
+            "definition_sha256": definition.sha256,
+            "number": draft.number,
+            "signature_sha256": hashlib.sha256(signed.cades).hexdigest() if signed else None,
+            "submitted_at": at.isoformat(timespec="milliseconds"),
+        },
+    )
+    fill(case, definition, first.case, at=at)
+    case.version = 0
+    case.save(force_insert=True)
+    by = By(Role.APPLICANT, draft.person)
+    store(case=case, definition=definition, transition=first, by=by, at=at)
+    _answer_checks(case, definition, first, context, is_paid=charge is not None, at=at)
+    return case
+
+
+def _answer_checks(  # noqa: PLR0913, what a check looks at
+    case: Case,
+    definition: Definition,
+    first: Transition,
+    context: Mapping[str, Any],
+    *,
+    is_paid: bool,
+    at: datetime,
+) -> None:
+    """Answer the portal's own checks: what they look at was made sure of before the case."""
+    current = first.case
+    state = definition.states[current.state]
+    for check in state.checks:
+        if check.kind is CheckKind.CONDITION:
+            continue
+        passed = check.kind is not CheckKind.PAYMENT or is_paid or definition.fee is None
+        step = machine.record_check(
+            definition,
+            current,
+            check.id,
+            Outcome.PASSED if passed else Outcome.FAILED,
+            at=at,
+            context=context,
+            calendar=definitions.services().calendar,
+            expected_version=current.version,
+        )
+        store(case=case, definition=definition, transition=step, by=By(Role.SYSTEM), at=at)
+        current = step.case
+
+
+def _context(
+    definition: Definition, draft: Draft, said: Mapping[str, Any], *, gateway: Gateway, at: datetime
+) -> dict[str, Any]:
+    answers = forms.from_stored(definition, said["answers"]).answers
+    context = context_of(application=said, answers=answers, facts={}, today=local_date(at))
+    conditions = any(
+        check.kind is CheckKind.CONDITION
+        for state in definition.states.values()
+        for check in state.checks
+    )
+    hidden = facts.for_body_only(definition)
+    if not (conditions and hidden):
+        return context
+    told = facts.ask(
+        facts=hidden,
+        number=draft.number,
+        applicant=draft.person,
+        user=draft.person,
+        context=context,
+        gateway=gateway,
+        at=at,
+    )
+    return {**context, "facts": {**context["facts"], **told.values}}
+
+
+def _files(definition: Definition, said: Mapping[str, Any]) -> list[str]:
+    named = {entry["question"] for entry in said["attachments"]}
+    return [said["answers"][name]["id"] for name in named if name in said["answers"]]

@@ -1,0 +1,146 @@
+"""Storing what the case machine decided: the case, its events and its effects, all or nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pencere.kernel.errors import Conflict
+from pencere.services.case import Case as MachineCase
+from pencere.services.case import Event, Planned, Transition
+from pencere.services.clock import LegalClock
+from pencere.services.model import Definition, Role
+from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.sealing import seal, unseal
+from pencere.web.cases.models import Case, CaseEvent, Effect
+from pencere.web.people.models.person import Person
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who made a transition happen; a person of None is the system."""
+
+    role: Role
+    person: Person | None = None
+
+
+SYSTEM = By(Role.SYSTEM)
+
+
+def machine_of(case: Case, definition: Definition) -> MachineCase:
+    """Return the engine's value of a stored case."""
+    return MachineCase.from_mapping(definition, unseal(case.machine_sealed, case.id.bytes))
+
+
+def fill(case: Case, definition: Definition, machine: MachineCase, *, at: datetime) -> None:
+    """Write the engine's value and its copies into the row; nothing is saved yet."""
+    state = definition.states[machine.state]
+    today_due = machine.clock.due
+    case.machine_sealed = seal(machine.to_mapping(), case.id.bytes)
+    case.version = machine.version
+    case.state = machine.state
+    case.body = state.body or definition.authority
+    case.queue = state.queue or ""
+    case.outcome = (state.outcome or "") if state.final else ""
+    case.due = today_due
+    case.is_paused = machine.clock.is_paused
+    case.waits_for_applicant = any(action.by is Role.APPLICANT for action in state.actions) and (
+        bool(machine.asked)
+    )
+    if state.final and case.closed_at is None:
+        case.closed_at = at
+
+
+def store(
+    *,
+    case: Case,
+    definition: Definition,
+    transition: Transition,
+    by: By,
+    at: datetime,
+    words: Mapping[str, Any] | None = None,
+) -> None:
+    """Store a transition of a case, in the caller's transaction.
+
+    `words` (a comment, what registers said to the officer) are sealed into the event of the act.
+
+    Raises:
+        Conflict: "case.changed": somebody else was first. The caller's transaction must end.
+    """
+    expected = case.version
+    fill(case, definition, transition.case, at=at)
+    columns = {
+        name: getattr(case, name)
+        for name in (
+            "machine_sealed", "version", "state", "body", "queue", "outcome", "due", "is_paused",
+            "waits_for_applicant", "closed_at",
+        )
+    }  # fmt: skip
+    changed = Case.objects.filter(pk=case.pk, version=expected).update(**columns)
+    if not changed:
+        raise Conflict("case.changed")
+    add_events(case=case, events=transition.events, by=by, words=words)
+    plan(case=case, planned=transition.effects, at=at)
+
+
+def add_events(
+    *, case: Case, events: Iterable[Event], by: By, words: Mapping[str, Any] | None = None
+) -> None:
+    """Append events in their order."""
+    last = CaseEvent.objects.filter(case=case).order_by("-n").values_list("n", flat=True).first()
+    rows = []
+    for n, event in enumerate(events, start=(last or 0) + 1):
+        person = by.person if event.by is not None else None
+        has_words = words and event.kind in {"acted", "proposed", "declined"}
+        rows.append(
+            CaseEvent(
+                case=case,
+                n=n,
+                at=event.at,
+                kind=event.kind,
+                state=event.state,
+                action=event.action or "",
+                by_role=by.role.value if person is not None else Role.SYSTEM.value,
+                by=person,
+                facts=_plain(event.facts),
+                words_sealed=seal(words, case.id.bytes) if has_words else None,
+            )
+        )
+    CaseEvent.objects.bulk_create(rows)
+
+
+def plan(*, case: Case, planned: Iterable[Planned], at: datetime) -> None:
+    """Put effects into the outbox and enqueue those that wait for nothing."""
+    from pencere.web.cases import tasks  # noqa: PLC0415, tasks call the domain
+
+    for one in planned:
+        effect, is_new = Effect.objects.get_or_create(
+            key=one.key,
+            defaults={
+                "case": case,
+                "name": one.effect.id,
+                "state": case.state,
+                "kind": one.effect.kind.value,
+                "waits_for": list(one.waits_for),
+                "planned_at": at,
+            },
+        )
+        if is_new and not one.waits_for:
+            tasks.enqueue(effect.pk)
+
+
+def clock_of(case: Case) -> LegalClock:
+    """Return the legal clock of a case."""
+    return machine_of(case, definitions.pinned(case)).clock
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case None | bool() | int() | str():
+            return value
+        case _:
+            return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,64 @@
+"""A case: an application that was sent, and what the body does with it."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Case(models.Model):
+    """`machine` is the engine's own value (`pencere.services.case.Case`), sealed because it holds
+    words of decisions; the columns beside it are copies for queries, written together with it.
+    `version` is the engine's, and every change names the version it was decided on.
+
+    `application` is the canonical JSON the applicant signed, with the facts they were shown;
+    `signature` the CAdES over it. Both are sealed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.CharField(max_length=40, unique=True)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    service = models.CharField(max_length=100)
+    definition_version = models.PositiveIntegerField()
+    definition_sha256 = models.CharField(max_length=64)
+    body = models.CharField(max_length=60)
+    language = models.CharField(max_length=2)
+    charge = models.UUIDField(null=True)
+
+    machine_sealed = models.BinaryField(editable=False)
+    version = models.PositiveIntegerField()
+    state = models.CharField(max_length=60)
+    queue = models.CharField(max_length=80, blank=True, default="")
+    outcome = models.CharField(max_length=40, blank=True, default="")
+    due = models.DateField(null=True)
+    is_paused = models.BooleanField(default=False)
+    waits_for_applicant = models.BooleanField(default=False)
+    wakes_at = models.DateTimeField(null=True)
+
+    officer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    taken_at = models.DateTimeField(null=True)
+
+    application_sealed = models.BinaryField(editable=False)
+    application_sha256 = models.BinaryField(max_length=32, editable=False)
+    signature_sealed = models.BinaryField(null=True, editable=False)
+    leaf_hash = models.BinaryField(max_length=32, editable=False)
+
+    submitted_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["person", "-submitted_at"], name="case_person"),
+            models.Index(
+                fields=["body", "queue", "due"],
+                condition=Q(closed_at=None),
+                name="case_open_by_due",
+            ),
+            models.Index(fields=["officer", "due"], condition=Q(closed_at=None), name="case_desk"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.state}"

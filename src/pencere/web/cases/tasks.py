@@ -1,0 +1,63 @@
+"""Jobs of cases."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+from pencere.kernel.errors import PencereError
+from pencere.web.cases.domain import drafts, housekeeping
+from pencere.web.cases.domain.effects import run
+from pencere.web.cases.models import Effect
+from pencere.web.cases.models.effect import Status
+from pencere.web.exchange import gateway
+from pencere.web.jobs.patience import Patience
+
+log = logging.getLogger(__name__)
+
+# An effect planned this long ago has a job, or had one that was lost.
+FORGOTTEN = timedelta(minutes=2)
+
+
+@app.task(name="cases.effect", queue="effects", retry=Patience())
+def do_effect(effect_id: int) -> None:
+    """Do one effect; waits while a register does not answer."""
+    run.run(effect_id=effect_id, gateway=gateway(), at=settings.CLOCK.now())
+
+
+def enqueue(effect_id: int) -> None:
+    """Enqueue an effect in the present transaction; one that is enqueued stays so once."""
+    name = f"effect:{effect_id}"
+    try:
+        do_effect.configure(lock=name, queueing_lock=name).defer(effect_id=effect_id)
+    except AlreadyEnqueued:
+        log.debug("effect_enqueued_already effect=%s", effect_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="cases.minute", queue="cases", queueing_lock="cases.minute")
+def every_minute(timestamp: int) -> None:
+    """Let nothing be forgotten: effects without a job, time that passed, old drafts."""
+    now = settings.CLOCK.now()
+    lost = Effect.objects.filter(
+        status__in=[Status.PENDING, Status.WAITING], planned_at__lt=now - FORGOTTEN
+    )
+    for effect_id in lost.values_list("id", flat=True)[:500]:
+        enqueue(effect_id)
+    drafts.forget_old_facts(at=now)
+    for draft in drafts.expired(at=now):
+        housekeeping.let_expire(draft=draft, at=now)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="cases.tick", queue="cases", queueing_lock="cases.tick")
+def every_hour(timestamp: int) -> None:
+    """Let time pass in cases: timers that are due, terms a body let go by."""
+    now = settings.CLOCK.now()
+    for case_id in housekeeping.open_cases():
+        try:
+            housekeeping.tick(case_id=case_id, at=now)
+        except PencereError as error:
+            log.error("tick_failed case=%s code=%s", case_id, error.code)  # noqa: TRY400

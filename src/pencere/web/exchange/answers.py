@@ -1,0 +1,89 @@
+"""What a register answers, as values. docs/reference/interfaces.md, "Registers over HTTP"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pencere.kernel.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One version of a record: only the fields that the purpose may see."""
+
+    id: str
+    version: int
+    state: str
+    valid_from: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One access to a person's data, with what proves that it was logged.
+
+    `leaf`, `proof` and `checkpoint` are as the owner of the data sent them; see
+    `web.portal.window.proof`.
+    """
+
+    at: str
+    action: str
+    receiver: str
+    system: str
+    service: str
+    purpose: str
+    legal_basis: str
+    case: str
+    exchange: str
+    leaf: Mapping[str, Any] | None
+    proof: tuple[str, ...]
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usages:
+    """A page of accesses, newest first; `total` counts all there are."""
+
+    total: int
+    usages: tuple[Usage, ...]
+
+
+def read_record(value: Any, *, register: str) -> Record:
+    """Read one record; an answer of another form is treated as no answer."""
+    try:
+        return Record(
+            id=str(value["id"]),
+            version=int(value["version"]),
+            state=str(value["state"]),
+            valid_from=str(value["valid_from"]),
+            data=dict(value["data"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable("register.unavailable", register=register, problem="form") from error
+
+
+def read_usages(value: Any, *, register: str) -> Usages:
+    """Read the answer of findUsage."""
+    try:
+        found = tuple(_usage(item) for item in value["usages"])
+        return Usages(total=int(value["totalUsages"]), usages=found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable("register.unavailable", register=register, problem="form") from error
+
+
+def _usage(item: Mapping[str, Any]) -> Usage:
+    leaf = item.get("leaf")
+    return Usage(
+        at=str(item["logtime"]),
+        action=str(item["action"]),
+        receiver=str(item["receiverCode"]),
+        system=str(item.get("receiverSystem", "")),
+        service=str(item.get("service", "")),
+        purpose=str(item.get("purpose", "")),
+        legal_basis=str(item.get("legalBasis", "")),
+        case=str(item.get("case", "") or ""),
+        exchange=str(item["exchange"]),
+        leaf=dict(leaf) if isinstance(leaf, Mapping) else None,
+        proof=tuple(str(node) for node in item.get("proof") or ()),
+        checkpoint=str(item.get("checkpoint") or ""),
+    )

@@ -1,0 +1,101 @@
+"""What the portal must know of a register before it asks: its owner, and what its fields are called.
+
+Read from the country's register definitions. No record of any register is here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from pencere.countries.datafile import read_yaml
+from pencere.kernel.errors import Missing
+from pencere.kernel.text import Text
+from pencere.web.country import country
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field by its register's own name; `values` are the names of its codes."""
+
+    name: Text
+    is_date: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register as the portal sees it. `personal_purposes` are those that open any field."""
+
+    id: str
+    owner: str
+    names: Text
+    fields: Mapping[str, Field]
+    purposes: frozenset[str]
+    person_key: str | None
+
+    @property
+    def subsystem(self) -> str:
+        """The part of the id that names the subsystem."""
+        return self.id.partition("/")[0]
+
+
+def register(register_id: str) -> Register:
+    """Return a register, else raise Missing("register.unknown")."""
+    try:
+        return registers()[register_id]
+    except KeyError:
+        raise Missing("register.unknown", register=register_id[:80]) from None
+
+
+def owner_of(register_id: str) -> str:
+    """Return the id of the body that owns a register."""
+    return register(register_id).owner
+
+
+def registers() -> Mapping[str, Register]:
+    """Return all registers of the country, by id."""
+    return _load(country().folder)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path) -> Mapping[str, Register]:
+    found = {}
+    for path in sorted((folder / "registers").glob("*/*.yaml")):
+        value = read_yaml(path)
+        if isinstance(value, dict) and "register" in value:
+            one = _register(value)
+            found[one.id] = one
+    return MappingProxyType(found)
+
+
+def _register(value: Mapping[str, object]) -> Register:
+    data, disclosure = value.get("data"), value.get("disclosure")
+    properties = data.get("properties", {}) if isinstance(data, dict) else {}
+    fields = {
+        name: Field(Text.from_mapping(about["x-names"]), about.get("format") == "date")
+        for name, about in properties.items()
+        if isinstance(about, dict) and "x-names" in about
+    }
+    names = value["names"]
+    if not isinstance(names, dict):
+        raise Missing("register.unknown", register=str(value.get("register"))[:80])
+    return Register(
+        id=str(value["register"]),
+        owner=str(value["owner"]),
+        names=Text.from_mapping(names),
+        fields=MappingProxyType(fields),
+        purposes=frozenset(disclosure) if isinstance(disclosure, dict) else frozenset(),
+        person_key=_person_key(value),
+    )
+
+
+def _person_key(value: Mapping[str, object]) -> str | None:
+    """Return the name of the key that finds the records about one person."""
+    keys, subject = value.get("keys"), value.get("subject")
+    if not isinstance(keys, dict) or not isinstance(subject, str):
+        return None
+    for name, about in keys.items():
+        if isinstance(about, dict) and about.get("fields") == [subject]:
+            return str(name)
+    return None

@@ -1,0 +1,1 @@
+"""Documents the state issued through the portal, and whether each is still good."""

@@ -1,0 +1,1 @@
+"""Issuing, finding, withdrawing and verifying documents."""

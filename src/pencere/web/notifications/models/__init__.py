@@ -1,0 +1,5 @@
+"""Tables of the app."""
+
+from pencere.web.notifications.models.message import Delivery, Message
+
+__all__ = ["Delivery", "Message"]

@@ -1,0 +1,61 @@
+"""A message and its deliveries."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Message(models.Model):
+    """What a person is told. `text` is `{az, en, ru}`; personal words stay out of it.
+
+    `key` makes a message one: the effect that sends it twice sends it once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="messages"
+    )
+    key = models.CharField(max_length=200, unique=True)
+    kind = models.CharField(max_length=40)
+    title = models.JSONField()
+    text = models.JSONField()
+    subject = models.CharField(max_length=40, blank=True, default="")  # number of the case
+    sent_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-sent_at"]
+        indexes = [
+            models.Index(fields=["person", "-sent_at"], name="message_person"),
+            models.Index(
+                fields=["person"], condition=models.Q(read_at=None), name="message_unread"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Delivery(models.Model):
+    """One way a message takes, and how far it came."""
+
+    class Status(models.TextChoices):
+        """Where it stands."""
+
+        CREATED = "created"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.CharField(max_length=16)  # inbox
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.CREATED)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["message", "channel"], name="delivery_once_a_channel")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.status}"

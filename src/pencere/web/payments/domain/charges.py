@@ -1,0 +1,292 @@
+"""Asking a person for money, and believing the provider's signed word about it, once.
+
+A charge is made for a subject (an application), started at a provider, and settled by whichever
+comes first: the provider's callback, or our own question when the callback does not come.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from pencere.kernel.errors import Conflict, Missing
+from pencere.web.payments import providers
+from pencere.web.payments.domain import book, refunds
+from pencere.web.payments.domain.graph import MOVES, check_move
+from pencere.web.payments.models import Callback, Charge, ChargeEvent
+from pencere.web.payments.models.charge import OPEN, State
+from pencere.web.payments.providers.protocol import Notice, Order
+
+log = logging.getLogger(__name__)
+
+LIFETIME = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is paid for: a kind and an id of another app."""
+
+    kind: str
+    id: str
+
+
+def current_charge(subject: Subject) -> Charge | None:
+    """Return the paid charge of a subject, else its open one, else its latest."""
+    found = Charge.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+    by_rank = {State.PAID: 0, State.STARTED: 1, State.CREATED: 1}
+    ranked = sorted(found.order_by("-created_at"), key=lambda c: by_rank.get(State(c.state), 2))
+    return ranked[0] if ranked else None
+
+
+def paid_charge(subject: Subject) -> Charge | None:
+    """Return the charge that paid for a subject and was not given back, or None."""
+    return Charge.objects.filter(
+        subject_kind=subject.kind, subject_id=subject.id, state=State.PAID
+    ).first()
+
+
+@transaction.atomic
+def request_charge(  # noqa: PLR0913, a charge is all of these
+    *,
+    payer: Any,
+    subject: Subject,
+    beneficiary: str,
+    amount: int,
+    description: Mapping[str, str],
+    basis: Mapping[str, Any],
+    at: datetime,
+    provider: str = providers.DEFAULT,
+) -> Charge:
+    """Return the open charge of a subject, made if there is none.
+
+    An open charge of another sum is cancelled first: the fee was worked out anew.
+
+    Raises:
+        Conflict: "charge.already-paid".
+    """
+    if paid_charge(subject) is not None:
+        raise Conflict("charge.already-paid")
+    _expire_of(subject, at=at)
+    found = _open_charge(subject)
+    if found is not None and found.amount == amount and found.expires_at > at:
+        return found
+    if found is not None:
+        _move(found, State.CANCELLED, source="system", at=at, facts={"why": "replaced"})
+    try:
+        with transaction.atomic():
+            charge = Charge.objects.create(
+                payer=payer,
+                subject_kind=subject.kind,
+                subject_id=subject.id,
+                beneficiary=beneficiary,
+                amount=amount,
+                description=dict(description),
+                basis=dict(basis),
+                provider=provider,
+                created_at=at,
+                expires_at=at + LIFETIME,
+            )
+    except IntegrityError:  # the same page in another tab was first
+        found = _open_charge(subject)
+        if found is None:
+            raise
+        return found
+    _event(charge, was="", became=State.CREATED, source="person", at=at)
+    return charge
+
+
+@transaction.atomic
+def start(
+    *, charge_id: UUID, language: str, return_url: str, callback_url: str, at: datetime
+) -> str:
+    """Return the provider's address for this charge; starting twice gives it again.
+
+    Raises:
+        Conflict: "charge.move": the charge is no longer open.
+    """
+    charge = _locked(charge_id)
+    if charge.state == State.CREATED:
+        charge.started_at = at
+        _move(charge, State.STARTED, source="person", at=at)
+    elif charge.state != State.STARTED:
+        check_move(State(charge.state), State.STARTED)
+    order = Order(
+        charge=charge.id,
+        amount=charge.amount,
+        description=charge.description,
+        language=language,
+        return_url=return_url,
+        callback_url=callback_url,
+        expires_at=charge.expires_at,
+    )
+    return providers.provider(charge.provider).redirect(order, at=at)
+
+
+def receive_callback(
+    *, provider: str, headers: Mapping[str, str], body: bytes, at: datetime
+) -> str:
+    """Take a provider's callback and return its verdict.
+
+    "settled": the charge moved; "already": this event, or its outcome, was known; "late": the
+    charge had been given up and the money came all the same.
+
+    Raises:
+        Refused: forged or stale. Nothing is stored.
+        Invalid: signed, and not of the agreed form.
+        Missing: "charge.unknown".
+        Conflict: "charge.amount": another sum than asked; kept for the operator, not settled.
+    """
+    notice = providers.provider(provider).read_callback(headers, body, at=at)
+    digest = hashlib.sha256(body).digest()
+    with transaction.atomic():
+        charge = _locked(notice.charge)
+        if Callback.objects.filter(provider=provider, event=notice.event).exists():
+            return "already"
+        verdict = _apply(charge, notice, source="callback", at=at)
+        Callback.objects.create(
+            provider=provider,
+            event=notice.event,
+            charge=charge,
+            received_at=at,
+            body_sha256=digest,
+            verdict=verdict,
+        )
+    if verdict == "mismatch":
+        log.error("payment_amount_mismatch charge=%s", charge.id)
+        raise Conflict("charge.amount", charge=str(charge.id))
+    return verdict
+
+
+def poll(*, charge_id: UUID, at: datetime) -> State:
+    """Ask the provider where an open charge stands, and return where it stands now.
+
+    Raises:
+        Unavailable: the provider does not answer; nothing has changed.
+    """
+    charge = Charge.objects.get(pk=charge_id)
+    if charge.state != State.STARTED:
+        return State(charge.state)
+    standing = providers.provider(charge.provider).ask(charge.id, at=at)
+    with transaction.atomic():
+        charge = _locked(charge_id)
+        charge.polled_at = at
+        charge.save(update_fields=["polled_at"])
+        if standing.notice is not None:
+            _apply(charge, standing.notice, source="poll", at=at)
+        elif charge.expires_at <= at and charge.state in OPEN:
+            _move(charge, State.EXPIRED, source="poll", at=at)
+    return State(charge.state)
+
+
+def due_for_poll(*, at: datetime, older_than: timedelta, limit: int = 200) -> list[UUID]:
+    """Return started charges that have heard nothing for so long, oldest first."""
+    found = Charge.objects.filter(state=State.STARTED, started_at__lte=at - older_than)
+    return list(found.order_by("polled_at", "started_at").values_list("id", flat=True)[:limit])
+
+
+def expire_unstarted(*, at: datetime) -> int:
+    """Expire charges nobody went to the provider with; return how many."""
+    count = 0
+    for charge_id in Charge.objects.filter(state=State.CREATED, expires_at__lte=at).values_list(
+        "id", flat=True
+    ):
+        with transaction.atomic():
+            charge = _locked(charge_id)
+            if charge.state == State.CREATED:
+                _move(charge, State.EXPIRED, source="system", at=at)
+                count += 1
+    return count
+
+
+def cancel_open(*, subject: Subject, at: datetime) -> None:
+    """Give up the open charge of a subject that was left; money that still comes is returned."""
+    with transaction.atomic():
+        charge = _open_charge(subject)
+        if charge is not None:
+            _move(charge, State.CANCELLED, source="system", at=at, facts={"why": "subject-left"})
+
+
+def _apply(charge: Charge, notice: Notice, *, source: str, at: datetime) -> str:
+    was, to = State(charge.state), State(notice.outcome)
+    if was == to or (was == State.REFUNDED and to == State.PAID):
+        return "already"
+    if to == State.PAID and notice.amount != charge.amount:
+        _event(charge, was=was, became=was, source=source, at=at,
+               facts={"problem": "amount", "said": notice.amount})  # fmt: skip
+        return "mismatch"
+    if to not in MOVES[was]:
+        _event(charge, was=was, became=was, source=source, at=at, facts={"ignored": str(to)})
+        return "already"
+    others = Charge.objects.filter(
+        subject_kind=charge.subject_kind, subject_id=charge.subject_id, state=State.PAID
+    ).exclude(pk=charge.pk)
+    paid_before = others.exists()
+    charge.provider_reference = notice.reference
+    charge.settled_at = at
+    _move(charge, to, source=source, at=at, facts={"event": notice.event})
+    if to == State.PAID:
+        book.record_payment(charge=charge, at=at)
+        if paid_before or _was_left(charge, was):
+            refunds.request(
+                charge=charge, key=f"paid-twice:{charge.id}", reason="paid-twice", at=at
+            )
+    return "late" if was not in OPEN else "settled"
+
+
+def _was_left(charge: Charge, was: State) -> bool:
+    """Say whether the subject no longer wants this payment."""
+    if was != State.CANCELLED:
+        return False
+    last = charge.events.filter(became=State.CANCELLED).last()
+    return last is not None and last.facts.get("why") == "subject-left"
+
+
+def _expire_of(subject: Subject, *, at: datetime) -> None:
+    charge = _open_charge(subject)
+    if charge is not None and charge.expires_at <= at:
+        _move(charge, State.EXPIRED, source="system", at=at)
+
+
+def _open_charge(subject: Subject) -> Charge | None:
+    return (
+        Charge.objects.select_for_update()
+        .filter(subject_kind=subject.kind, subject_id=subject.id, state__in=OPEN)
+        .first()
+    )
+
+
+def _locked(charge_id: UUID) -> Charge:
+    charge = Charge.objects.select_for_update().filter(pk=charge_id).first()
+    if charge is None:
+        raise Missing("charge.unknown")
+    return charge
+
+
+def _move(
+    charge: Charge, to: State, *, source: str, at: datetime, facts: Mapping[str, Any] | None = None
+) -> None:
+    was = State(charge.state)
+    check_move(was, to)
+    charge.state = to
+    charge.save()
+    _event(charge, was=was, became=to, source=source, at=at, facts=facts)
+    log.info("charge_moved charge=%s was=%s became=%s source=%s", charge.id, was, to, source)
+
+
+def _event(  # noqa: PLR0913, an event is all of these
+    charge: Charge,
+    *,
+    was: str,
+    became: str,
+    source: str,
+    at: datetime,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    ChargeEvent.objects.create(
+        charge=charge, at=at, was=was, became=became, source=source, facts=dict(facts or {})
+    )
