@@ -5,7 +5,7 @@ the migrations grant. Every step may be repeated.
 """
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import psycopg
 from psycopg import sql
@@ -23,7 +23,7 @@ PACKAGES = {
 }
 
 
-def make_databases(installation: Installation, databases: Iterable[str] = DATABASES) -> None:
+def make_databases(installation: Installation, databases: Collection[str] = DATABASES) -> None:
     """Make the databases and users that are not there yet."""
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         for database in databases:
@@ -36,7 +36,7 @@ def make_databases(installation: Installation, databases: Iterable[str] = DATABA
 
 
 def migrate_databases(
-    installation: Installation, databases: Iterable[str] = DATABASES
+    installation: Installation, databases: Collection[str] = DATABASES
 ) -> list[str]:
     """Apply the SQL files of the planes outside Django; return the files applied."""
     applied = []
@@ -46,8 +46,9 @@ def migrate_databases(
             applied += migrate(
                 installation.database_url(database, "owner"), package, app_user=f"{database}_app"
             )
-    # After the record of migrations is made, so that it stays the owner's alone.
-    open_tables_to_app(installation.database_url("web", "owner"), app="web_app")
+    if "web" in databases:
+        # After the record of migrations is made, so that it stays the owner's alone.
+        open_tables_to_app(installation.database_url("web", "owner"), app="web_app")
     return applied
 
 

@@ -1,6 +1,6 @@
 """The steps in their order."""
 
-from pencere.cli.boot import trust, web
+from pencere.cli.boot import gateway, trust, web
 from pencere.cli.progress import Progress, step
 from pencere.countries.country import Country
 from pencere.ops.databases import make_databases, migrate_databases
@@ -21,4 +21,5 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
         centre = trust.found(installation)
         nodes = trust.certify_nodes(installation, centre, country)
         bodies = trust.issue_seals(installation, centre, country)
+        gateway.write_node_files(installation, country)
         outcome.append(f"{len(nodes)} nodes, seals of {len(bodies)} bodies")

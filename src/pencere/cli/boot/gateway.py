@@ -1,0 +1,47 @@
+"""What each gateway node is told of its own side: keys of its clients, addresses of its services.
+
+Nobody else's business, so not in the directory: `data/run/<role>.json`.
+"""
+
+from pencere.cli.roles.nodes import NODES, Node
+from pencere.countries.country import Country
+from pencere.gateway.node_file import write_node_file
+from pencere.ops.installation import Installation
+from pencere.registers.lint import load_registers
+
+PORTAL = "AZ/GOV/idda/portal"
+TIMEOUT_S = 10
+
+
+def served(country: Country) -> dict[str, list[str]]:
+    """Return the subsystems that each node (by role) serves."""
+    registers = {
+        f"AZ/GOV/{register.owner}/{register.code.partition('/')[0]}"
+        for register in load_registers(country).values()
+    }
+    return {"gateway-portal": [PORTAL], "gateway-agencies": sorted(registers)}
+
+
+def write_node_files(installation: Installation, country: Country) -> None:
+    """Write both files anew: addresses change with the base port."""
+    subsystems = served(country)
+    for node in NODES:
+        write_node_file(
+            installation.run / f"{node.role}.json",
+            clients=_clients(installation, node),
+            services={
+                subsystem: {
+                    "url": f"{installation.address('registers')}/v1/{subsystem.rpartition('/')[2]}",
+                    "bearer": installation.secret("registers"),
+                    "timeout_s": TIMEOUT_S,
+                }
+                for subsystem in subsystems[node.role]
+                if subsystem != PORTAL
+            },
+        )
+
+
+def _clients(installation: Installation, node: Node) -> dict[str, str]:
+    if node.role != "gateway-portal":
+        return {}
+    return {PORTAL: installation.secret("client/portal")}
