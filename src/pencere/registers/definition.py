@@ -135,7 +135,7 @@ def read_definition(path: Path) -> Definition:
             }
         ),
         writers=_writers(top),
-        content=MappingProxyType(content),
+        content=content,
         sha256=digest,
         file=path,
     )

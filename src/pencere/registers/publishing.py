@@ -21,7 +21,9 @@ async def publish(
     """
     async with connection.transaction():
         # Two processes that start at once take turns.
-        await connection.execute("lock table registers.definition in share row exclusive mode")
+        await connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended('registers publish', 0))"
+        )
         rows = await connection.fetch(
             "select distinct on (register) register, version, sha256"
             " from registers.definition order by register, version desc"
