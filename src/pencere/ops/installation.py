@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pencere.kernel.errors import Misconfigured
 
@@ -154,6 +155,14 @@ class Installation:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write_once(path, secrets.token_urlsafe(32))
         return path.read_text(encoding="ascii").strip()
+
+    def relying_party(self, role: str) -> UUID:
+        """Return the id under which `role` asks phones to sign.
+
+        It is proved by `secret("mobile/<role>")`, and is the same in every installation,
+        as the agreement with a real provider would name it.
+        """
+        return uuid5(NAMESPACE_URL, f"https://pencere.az/relying-party/{role}")
 
     # Databases
 

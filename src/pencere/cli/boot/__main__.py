@@ -19,11 +19,16 @@ def main() -> int:
     given = options.parse_args()
     progress = Pipe(given.progress)
     os.set_inheritable(given.progress, False)
+    installation = Installation.from_environment()
     try:
-        boot(Installation.from_environment(), progress, people=given.people)
+        boot(installation, progress, people=given.people)
     except PencereError as error:
-        print(in_words(error), file=sys.stderr)
+        progress.say(in_words(error))
         return exit_code(error)
+    except Exception as error:
+        # The traceback goes to the log, which is this process's standard error.
+        progress.say(f"{type(error).__name__}: {error}\nSee {installation.log / 'boot.log'}")
+        raise
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from pencere.cli.boot import gateway, trust, web
 from pencere.cli.progress import Progress, step
+from pencere.cli.roles.ledger import LEDGERS, ledger_signer
 from pencere.countries.country import Country
 from pencere.ops.databases import make_databases, migrate_databases
 from pencere.ops.installation import Installation
@@ -21,5 +22,8 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
         centre = trust.found(installation)
         nodes = trust.certify_nodes(installation, centre, country)
         bodies = trust.issue_seals(installation, centre, country)
+        trust.register_relying_parties(installation)
+        for role in LEDGERS:
+            ledger_signer(installation, role)
         gateway.write_node_files(installation, country)
         outcome.append(f"{len(nodes)} nodes, seals of {len(bodies)} bodies")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,9 +15,13 @@ from pencere.countries import az as country_package
 from pencere.countries.country import Body, Country
 from pencere.ops.installation import Installation
 from pencere.services import definition
+from pencere.trust import relying_parties
 from pencere.trust.ceremony import Centre
 
 LONGEST_ORGANIZATION = 64
+
+# What people read on their phones: a proper name, the same in every language.
+RELYING_PARTIES = {"portal": "Pəncərə", "office": "Pəncərə"}
 
 SERVICES = Path(country_package.__path__[0]) / "services"
 
@@ -74,6 +79,18 @@ def issue_seals(installation: Installation, centre: Centre, country: Country) ->
             token=installation.secret(f"seal/{body}"),
         )
     return bodies
+
+
+def register_relying_parties(installation: Installation) -> None:
+    """Let the portal and the office ask people's phones; people see the names given here."""
+    with psycopg.connect(installation.database_url("trust")) as connection:
+        for role, name in RELYING_PARTIES.items():
+            relying_parties.register(
+                connection,
+                installation.relying_party(role),
+                name,
+                installation.secret(f"mobile/{role}"),
+            )
 
 
 def organization_of(body: Body) -> str:

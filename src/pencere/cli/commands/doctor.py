@@ -1,6 +1,8 @@
 """`pencere doctor`: check everything, say what is wrong."""
 
 import json
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
@@ -18,8 +20,11 @@ def run(arguments: Sequence[str]) -> int:
     options = parser("doctor", "Check processes, databases, certificates, ledgers and jobs.")
     options.add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
+    installation = installation_of(given)
+    os.environ.update(installation.environment())  # Django reads it there
+    logging.disable(logging.WARNING)
     checks = []
-    for check in examine(installation_of(given)):
+    for check in examine(installation):
         checks.append(check)
         if not given.json:
             print(f"{'ok ' if check.ok else 'NOT'}  {check.name:<28}{check.detail}", flush=True)

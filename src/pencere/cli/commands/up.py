@@ -153,14 +153,17 @@ def _boot(supervisor: Supervisor, progress: Progress, people: int) -> None:
     """Run the steps in a process of their own, so that what they load is not kept in memory."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "pencere.cli.boot"]
-    process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-        [*command, "--people", str(people), "--progress", str(writing)],
-        stdin=subprocess.DEVNULL,
-        pass_fds=[writing],
-        start_new_session=True,
-        env={**os.environ, **supervisor.installation.environment()},
-        preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509  # from the main thread
-    )
+    with (supervisor.installation.log / "boot.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            [*command, "--people", str(people), "--progress", str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[writing],
+            start_new_session=True,
+            env={**os.environ, **supervisor.installation.environment()},
+            preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509  # from the main thread
+        )
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as source:
         showing = threading.Thread(target=relay, args=(source, progress), daemon=True)

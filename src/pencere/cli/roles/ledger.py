@@ -18,7 +18,10 @@ LEDGERS = {
 
 def ledger_signer(installation: Installation, role: str) -> SoftwareSigner:
     """Return the key of the role's log, made at first use; its public half is published."""
-    keystore = Keystore(installation.keys / role, installation.secret(f"keys/{role}"))
+    if role == "trust":
+        keystore = Keystore(installation.trust, installation.secret("keystore"))
+    else:
+        keystore = Keystore(installation.keys / role, installation.secret(f"keys/{role}"))
     if "ledger" not in keystore.names():
         keystore.create("ledger")
     signer = keystore.signer("ledger")
