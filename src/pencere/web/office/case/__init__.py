@@ -1,0 +1,1 @@
+"""A case on one page, and what an officer does with it."""

@@ -1,0 +1,1 @@
+"""The queue: cases of the officer's body, the most urgent first."""

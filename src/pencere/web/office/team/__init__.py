@@ -1,0 +1,1 @@
+"""The unit's work in figures, for its head and its officers."""
