@@ -46,7 +46,7 @@ def body_rows(opened: Opened, language: str) -> list[Row]:
         value = opened.told.values.get(name)
         asked = datetime.fromisoformat(asked_at)
         rows = _rows(fact, value, asked, language) if value else []
-        nothing = {"label": fact.title.in_language(language), "value": t("office.case.nothing"),
+        nothing: Row = {"label": fact.title.in_language(language), "value": t("office.case.nothing"),
                    "note": _note(fact, asked, language), "kind": "good"}  # fmt: skip
         found += [{**row, "kind": "bad"} for row in rows] or [nothing]
     return found
