@@ -1,0 +1,130 @@
+"""`pencere ca`: the certification centre, for its operators. PostgreSQL must be running."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psycopg
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pencere.cli.boot.trust import organization_of
+from pencere.cli.options import installation_of, parser, subparsers
+from pencere.cli.roles.certification import centre_of
+from pencere.countries.country import Country
+from pencere.kernel.clock import SystemClock
+from pencere.kernel.errors import Invalid, Misconfigured
+from pencere.ops.installation import Installation
+from pencere.trust import crl, store
+from pencere.trust.profile import AUTHORITIES
+
+_Action = Callable[[Installation, argparse.Namespace], None]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do one action of the centre."""
+    options = parser("ca", "The national certification centre.")
+    actions = subparsers(
+        options,
+        [
+            ("ceremony", "found the centre, or renew what ends soon"),
+            ("issue", "certify a node's request, or make a body's seal"),
+            ("revoke", "revoke a certificate by its serial number, for good"),
+            ("crl", "renew and publish the revocation lists"),
+        ],
+    )
+    issue = actions["issue"]
+    issue.add_argument("kind", choices=["node", "seal"])
+    issue.add_argument("--body", required=True, metavar="ID", help="body of bodies.yaml")
+    issue.add_argument("--request", metavar="FILE", help="node: PKCS#10, PEM or DER")
+    issue.add_argument("--name", metavar="NAME", help="node: its name")
+    issue.add_argument("--address", metavar="NAME-OR-IP", action="append", default=[])
+    revoke = actions["revoke"]
+    revoke.add_argument("serial", help="hexadecimal, as certificate_issued logs it")
+    reasons = [reason.name.lower().replace("_", "-") for reason in store.Reason]
+    revoke.add_argument("--reason", choices=reasons, default="unspecified")
+    given = options.parse_args(arguments)
+    installation = installation_of(given)
+    os.environ.update(installation.environment())
+    actions_by_name: dict[str, _Action] = {
+        "ceremony": _ceremony,
+        "issue": _issue,
+        "revoke": _revoke,
+        "crl": _lists,
+    }
+    actions_by_name[given.action](installation, given)
+    return 0
+
+
+def _ceremony(installation: Installation, _: argparse.Namespace) -> None:
+    centre = centre_of(installation)
+    centre.found()
+    for name in centre.keystore.names():
+        if centre.keystore.has(name):
+            ends = centre.keystore.signer(name).certificate.not_valid_after_utc
+            print(f"{name:<32}until {ends:%Y-%m-%d}")
+
+
+def _issue(installation: Installation, given: argparse.Namespace) -> None:
+    centre, body = centre_of(installation), Country.load("az").body(given.body)
+    if given.kind == "seal":
+        credential = centre.issue_seal(
+            body=body.id,
+            organization=organization_of(body),
+            token=installation.secret(f"seal/{body.id}"),
+        )
+        print(f"credential {credential}; token: {installation.secrets / 'seal' / body.id}")
+        return
+    if not given.request or not given.name or not given.address:
+        raise Misconfigured(
+            file="command line",
+            key="--request, --name, --address",
+            value="not given",
+            example="--request node.csr --name gateway-health --address 10.1.2.3",
+        )
+    chain = centre.issue_node_certificate(
+        _request(Path(given.request)),
+        body=body.id,
+        organization=organization_of(body),
+        name=given.name,
+        addresses=tuple(given.address),
+    )
+    print("".join(each.public_bytes(Encoding.PEM).decode() for each in chain), end="")
+
+
+def _request(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+        if content.lstrip().startswith(b"-----"):
+            return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
+        return x509.load_der_x509_csr(content).public_bytes(Encoding.DER)
+    except (OSError, ValueError) as reason:
+        raise Misconfigured(
+            file=file, key="--request", value=str(reason), example="a PKCS#10 request, PEM or DER"
+        ) from None
+
+
+def _revoke(installation: Installation, given: argparse.Namespace) -> None:
+    try:
+        serial = store.serial_bytes(int(given.serial, 16))
+    except (ValueError, OverflowError):
+        raise Invalid("serial.invalid", value=given.serial[:60], example="7bfccc560b92") from None
+    with psycopg.connect(installation.database_url("trust")) as connection:
+        certificate = x509.load_der_x509_certificate(store.certificate(connection, serial))
+    reason = store.Reason[given.reason.upper().replace("-", "_")]
+    centre_of(installation).issuance.revoke(certificate, reason)
+    print(f"revoked {certificate.serial_number:x}: {reason.name.lower()}")
+
+
+def _lists(installation: Installation, _: argparse.Namespace) -> None:
+    centre, now = centre_of(installation), SystemClock().now()
+    for name in AUTHORITIES:
+        with psycopg.connect(installation.database_url("trust")) as connection:
+            lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
+            signer = centre.keystore.signer(name)
+            encoded = crl.renew(connection, name, signer, at=now, lifetime=lifetime)
+        crl.publish(encoded, installation.pki, name)
+        listed = x509.load_der_x509_crl(encoded)
+        ends = listed.next_update_utc
+        print(f"{installation.pki / name}.crl  {len(listed)} revoked, next update {ends:%Y-%m-%d}")
