@@ -47,6 +47,7 @@ async def test_a_missing_number_is_given_by_the_register(sea) -> None:
 
 async def test_a_number_is_given_once_for_each_key_until_none_is_left(sea) -> None:
     async with sea.open() as registers:
+
         async def ask(key: str) -> str:
             return await give_number(registers, sea.licence, sea.caller(), key)
 

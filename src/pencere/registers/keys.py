@@ -17,7 +17,7 @@ MAX_LENGTH = 200
 def key_value(key: Key, data: Mapping[str, object]) -> str | None:
     """Return the folded value of `key` in `data`, or None when a field of it is absent.
 
-    Numbers keep their letters: capitals, without blanks and hyphens (`10-AQ-417` is `10AQ417`).
+    Numbers keep their letters: capitals, without blanks and hyphens (`10-AR-417` is `10AR417`).
     Blocking keys are names as a hurried person types them.
     """
     folded = []

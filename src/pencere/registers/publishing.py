@@ -3,15 +3,20 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-
-from asyncpg.pool import PoolConnectionProxy
+from typing import TYPE_CHECKING, TypeAlias
 
 from pencere.kernel.errors import Misconfigured
 from pencere.registers.definition import Definition
 
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "PoolConnectionProxy | asyncpg.Connection[asyncpg.Record]"
+
 
 async def publish(
-    connection: PoolConnectionProxy, definitions: Mapping[str, Definition], at: datetime
+    connection: Connection, definitions: Mapping[str, Definition], at: datetime
 ) -> dict[str, int]:
     """Publish what is new; return the short number of each register by code.
 
@@ -36,7 +41,7 @@ async def publish(
 
 
 async def _publish_one(
-    connection: PoolConnectionProxy,
+    connection: Connection,
     definition: Definition,
     newest: tuple[int, bytes] | None,
     at: datetime,

@@ -1,0 +1,1 @@
+"""The demonstration: ready persons and an invented population around them."""

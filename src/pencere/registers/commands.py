@@ -1,0 +1,186 @@
+"""What the command line does with registers: check, load, list, verify, new.
+
+The functions return values; showing them is the command's.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+
+import asyncpg
+import psycopg
+
+from pencere.countries import Country
+from pencere.kernel.clock import Clock, local_date
+from pencere.kernel.errors import Invalid, Missing
+from pencere.registers import lint
+from pencere.registers.load import Entry, Loading, Progress, Source, is_loaded, load
+from pencere.registers.publishing import publish
+from pencere.registers.verify import Fault, verify
+
+POPULATION = "population"
+DEFAULT_SEED = "1"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One row of `pencere register list`."""
+
+    code: str
+    version: int
+    owner: str
+    name: str
+    fields: int
+    purposes: tuple[str, ...]
+    records: int | None
+
+
+def check(country: Country) -> list[lint.Finding]:
+    """Return all that is wrong with the register definitions of a country."""
+    return lint.check(country)[1]
+
+
+def list_registers(
+    country: Country, language: str = "az", database_url: str | None = None
+) -> list[Listed]:
+    """Return the registers; with a database, how many valid records each has."""
+    counts: dict[str, int] = {}
+    if database_url is not None:
+        with psycopg.connect(database_url) as connection:
+            rows = connection.execute(
+                "select g.code, count(r.id) from registers.register g"
+                " left join registers.record r on r.register = g.id and r.state = 'valid'"
+                " group by g.code"
+            ).fetchall()
+        counts = {str(code): int(count) for code, count in rows}
+    return [
+        Listed(
+            code=each.code,
+            version=each.version,
+            owner=each.owner,
+            name=each.names.in_language(language),
+            fields=len(each.fields),
+            purposes=tuple(each.disclosure),
+            records=counts.get(each.code) if database_url is not None else None,
+        )
+        for each in lint.load_registers(country).values()
+    ]
+
+
+@dataclass(frozen=True)
+class Population:
+    """What `load_population` is asked for: how many people, of which seed."""
+
+    people: int
+    seed: str = DEFAULT_SEED
+
+
+def population_is_loaded(database_url: str) -> bool:
+    """Say whether the invented population is there."""
+    with psycopg.connect(database_url) as connection:
+        return is_loaded(connection, POPULATION)
+
+
+async def load_population(
+    database_url: str,
+    country: Country,
+    wanted: Population,
+    clock: Clock,
+    progress: Progress = lambda _: None,
+) -> dict[str, int] | None:
+    """Publish the definitions and load the country's invented population, once.
+
+    `progress` is called with how many records each chunk added. Return the records of each
+    register, or None when the population is there already. A cut-off load leaves nothing.
+
+    Raises:
+        Missing: `population.none`, the country has no generator.
+        Invalid: `population.size`.
+    """
+    if not 1 <= wanted.people <= 20_000_000:
+        raise Invalid("population.size", people=wanted.people)
+    entries = _generator(country)(country, wanted.people, wanted.seed, local_date(clock.now()))
+    definitions = lint.load_registers(country)
+    connection = await asyncpg.connect(database_url)
+    try:
+        await publish(connection, definitions, clock.now())
+    finally:
+        await connection.close()
+    source = Source(
+        name=POPULATION,
+        client="pencere/load",
+        purpose="demonstration",
+        reason=f"invented population, seed {wanted.seed}",
+    )
+    with psycopg.connect(database_url, autocommit=True) as loader:
+        return load(Loading(loader, definitions, source, clock.now()), entries, progress)
+
+
+def verify_registers(database_url: str, progress: Progress = lambda _: None) -> list[Fault]:
+    """Return every place where the records are not what was written."""
+    with psycopg.connect(database_url) as connection:
+        return list(verify(connection, progress))
+
+
+def new_register(country: Country, code: str) -> Path:
+    """Write the beginning of a definition `subsystem/register` and return its file.
+
+    Raises:
+        Invalid: `register.code`, `register.exists`.
+    """
+    subsystem, _, name = code.partition("/")
+    if not all(part.replace("-", "").isalnum() and part.islower() for part in (subsystem, name)):
+        raise Invalid("register.code", example="transport/boat")
+    path = country.folder / "registers" / subsystem / f"{name}.yaml"
+    if path.exists():
+        raise Invalid("register.exists", file=str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beginning = _BEGINNING.format(
+        code=code,
+        owner=next(iter(country.bodies)),
+        act=next(iter(country.acts)),
+        purpose=next(iter(country.purposes)),
+    )
+    path.write_text(beginning, encoding="utf-8")
+    return path
+
+
+_Generate = Callable[[Country, int, str, date], Iterable[Entry]]
+
+
+def _generator(country: Country) -> _Generate:
+    try:
+        module = import_module(f"pencere.countries.{country.code}.demo.population")
+    except ModuleNotFoundError as error:
+        raise Missing("population.none", country=country.code) from error
+    generate: _Generate = module.population
+    return generate
+
+
+_BEGINNING = """\
+register: {code}
+version: 1
+owner: {owner}
+names: {{az: "Reyestrin adı", en: "Name of the register", ru: "Название реестра"}}
+basis: [{act}]
+subject: fin
+retention: {{years: 10, provisional: true}}
+data:
+  type: object
+  additionalProperties: false
+  required: [fin, number]
+  properties:
+    fin:
+      type: string
+      pattern: "^[0-9A-HJ-NP-Z]{{7}}$"
+      x-names: {{az: "FİN", en: "Personal number (FIN)", ru: "ФИН"}}
+    number: {{type: string, maxLength: 20, x-names: {{az: "Nömrə", en: "Number", ru: "Номер"}}}}
+keys:
+  number: {{kind: forever, fields: [number]}}
+  fin: {{kind: lookup, fields: [fin], person: true}}
+disclosure:
+  {purpose}: [fin, number]
+writers: []
+"""
