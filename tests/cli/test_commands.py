@@ -39,7 +39,7 @@ def test_an_unknown_command_is_wrong_usage(capsys: Capture) -> None:
     [
         (["--base-port", "nine"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65353)"),
         (["--base-port", "65400"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65353)"),
-        (["--people", "-1"], "--people", "2000 (0 to 20000000)"),
+        (["--people", "-1"], "--people", "2000 (1 to 20000000)"),
     ],
 )
 def test_a_wrong_option_is_answered_with_a_valid_one(

@@ -20,7 +20,7 @@ class Progress(Protocol):
         """A step starts."""
 
     def advance(self, done: int, total: int) -> None:
-        """The running step has done so many of so many."""
+        """The running step has done so many of so many; 0: nobody knows of how many."""
 
     def end(self, outcome: str) -> None:
         """The running step is over; `outcome` is a few words, or empty."""
@@ -54,7 +54,7 @@ class Lines:
         """Print how far it is, every few seconds."""
         if time.monotonic() - self._said > 5:
             self._said = time.monotonic()
-            self.say(f"  {self._step}: {done} of {total}")
+            self.say(f"  {self._step}: {done}{f' of {total}' if total else ''}")
 
     def end(self, outcome: str) -> None:
         """Print the step with what came of it."""
@@ -108,7 +108,7 @@ class Bars:
 
     def advance(self, done: int, total: int) -> None:
         """Move the bar."""
-        self._bars.update(self._task, completed=done, total=total)
+        self._bars.update(self._task, completed=done, total=total or None)
 
     def end(self, outcome: str) -> None:
         """Put a line in place of the bar."""

@@ -1,6 +1,6 @@
 """The steps in their order."""
 
-from pencere.cli.boot import gateway, trust, web
+from pencere.cli.boot import gateway, registers, trust, web
 from pencere.cli.progress import Progress, step
 from pencere.cli.roles.ledger import LEDGERS, ledger_signer
 from pencere.countries.country import Country
@@ -27,3 +27,6 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
             ledger_signer(installation, role)
         gateway.write_node_files(installation, country)
         outcome.append(f"{len(nodes)} nodes, seals of {len(bodies)} bodies")
+    with step(progress, "Registers with the invented population") as outcome:
+        records = registers.load(installation, country, progress, people=people)
+        outcome.append("there already" if records is None else f"{records} records")

@@ -59,10 +59,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _people(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) <= MOST_PEOPLE:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_PEOPLE:
         return int(text)
     raise Misconfigured(
-        file="command line", key="--people", value=text, example=f"2000 (0 to {MOST_PEOPLE})"
+        file="command line", key="--people", value=text, example=f"2000 (1 to {MOST_PEOPLE})"
     )
 
 
@@ -140,7 +140,8 @@ def _start(supervisor: Supervisor, progress: Progress, people: int) -> bool:
         return False
     with step(progress, "Processes") as outcome:
         supervisor.start_roles()
-        outcome.append(f"{len(supervisor.roles)} healthy")
+        stopped = supervisor.asked_to_stop()
+        outcome.append("stopped" if stopped else f"{len(supervisor.roles)} healthy")
     if supervisor.asked_to_stop():
         return False
     progress.say(welcome(supervisor.installation, took_s=time.monotonic() - began))
