@@ -2,26 +2,35 @@
 
 import itertools
 import os
+import secrets
 import shutil
+import socket
 import subprocess
+import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import sql
 
-from pencere.kernel.clock import FixedClock
+from pencere.kernel.clock import FixedClock, SystemClock
 from pencere.ops.databases import make_database as create_database
 from pencere.trust.ceremony import Centre, Enrolled, Enrolment, Person
 from pencere.trust.issuance import Issuance
 from pencere.trust.keystore import Keystore
+from pencere.trust.mobile import MobileIdClient, RelyingParty
 from pencere.trust.profile import load_authority
+from pencere.trust.validation import load_hierarchy
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:9390"
@@ -149,3 +158,92 @@ def openssl(*arguments: str, given: bytes | None = None) -> str:
 def write_pem(path: Path, *certificates: x509.Certificate) -> str:
     path.write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates))
     return str(path)
+
+
+@dataclass
+class Service:
+    """The centre as real server processes."""
+
+    centre: Centre
+    base_url: str
+    relying_party: RelyingParty
+    secret: str
+    seal_token: str
+
+    @property
+    def anchors(self) -> list[x509.Certificate]:
+        return load_hierarchy(self.centre.pki)
+
+    def client(self, **changes: object) -> MobileIdClient:
+        values = {"secret": self.secret, "anchors": self.anchors, **changes}
+        return MobileIdClient(self.base_url, self.relying_party, **values)
+
+    def enrol(self, fin: str, phone_number: str) -> Enrolee:
+        person, phone = Person(fin, "Quliyeva", "Aydan", phone_number), TestPhone.make()
+        return Enrolee(person, phone, self.centre.issue_person(person, phone.enrolment()))
+
+
+@pytest.fixture(scope="session")
+def service(
+    postgres: object, _templates: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder, name = tmp_path_factory.mktemp("service"), f"trust_service_{os.getpid()}"
+    installation, port = postgres.installation, free_port()
+    with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
+        create_database(server, name, owner="trust_owner", template=_templates("trust"))
+    url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
+    base_url = f"http://127.0.0.1:{port}"
+    centre = centre_at(url, folder, SystemClock(), base_url)
+    centre.found()
+    party, secret = RelyingParty(uuid.uuid4(), "Pəncərə portalı"), secrets.token_urlsafe(32)
+    centre.register_relying_party(party.uuid, party.name, secret)
+    token = secrets.token_urlsafe(32)
+    centre.issue_seal(body="dyp", organization="Baş Dövlət Yol Polisi İdarəsi", token=token)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent),
+        "TRUST_TEST_CONNINFO": url,
+        "TRUST_TEST_FOLDER": str(folder),
+        "TRUST_TEST_URL": base_url,
+    }
+    with running("serve_trust:create", port, folder / "trust.log", environment):
+        yield Service(centre, base_url, party, secret, token)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(target: str, port: int, log: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Run an ASGI factory under Granian in a process of its own until it is not needed."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "granian", "--interface", "asgi", "--factory"),
+                *("--host", "127.0.0.1", "--port", str(port), "--no-ws", target),
+            ],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(300):
+            try:
+                if requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200:
+                    break
+            except requests.RequestException:
+                pass
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail(log.read_text())
+        assert process.poll() is None, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pkilint import loader, pkix, report, validation
+from pkilint.pkix import crl as crl_lint
+from pkilint.pkix import extension, name
 from tests.trust.conftest import NOW, Enrolee, Founded, openssl, write_pem
 
 from pencere.trust import crl, store
@@ -252,10 +255,6 @@ def test_a_list_has_the_next_number_after_a_revocation_and_stays_otherwise(
 
 
 def test_lists_and_answers_pass_the_linter(founded: Founded, aydan: Enrolee) -> None:
-    from pkilint import loader, pkix, report, validation
-    from pkilint.pkix import crl as crl_lint
-    from pkilint.pkix import extension, name
-
     founded.centre.issuance.revoke(aydan.signature, store.Reason.KEY_COMPROMISE)
     container = crl_lint.create_pkix_crl_validator_container(
         [

@@ -5,6 +5,7 @@ Everything here may be done again: what is there and in force stays, what ends w
 """
 
 import logging
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.errors import Misconfigured, Missing
-from pencere.trust import credentials, crl, devices, store
+from pencere.trust import credentials, crl, devices, relying_parties, store
 from pencere.trust.contents import Holder
 from pencere.trust.issuance import Issuance, holder_of, read_request
 from pencere.trust.keystore import Keystore, write_durably
@@ -77,7 +78,13 @@ class Centre:
             self._ensure(f"ocsp-{name}", "ocsp", name)
         for name in ("tsa", "directory"):
             self._ensure(name, name, "issuing-infrastructure")
+        self.keystore.create("ledger")  # signs the heads of the log; needs no certificate
         self._publish()
+
+    def register_relying_party(self, identifier: uuid.UUID, name: str, secret: str) -> None:
+        """Let a service ask phones under `name`, which it sends and people see."""
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            relying_parties.register(connection, identifier, name, secret)
 
     def issue_node_certificate(
         self, request: bytes, *, body: str, organization: str, name: str, addresses: tuple[str, ...]

@@ -140,6 +140,19 @@ class Keystore:
         pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
         write_durably(self._path(name, ".crt"), pem)
 
+    def certificates(self, name: str) -> list[x509.Certificate]:
+        """Return the certificate of a key and the chain above it, without opening the key."""
+        crt = self._path(name, ".crt")
+        if not crt.exists():
+            raise Missing("keystore.certificate_missing", name=name)
+        return x509.load_pem_x509_certificates(crt.read_bytes())
+
+    def request(self, name: str) -> bytes:
+        """Return a PKCS#10 request, DER, that proves the key is held here; its subject is empty."""
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        key = self._load(name)
+        return builder.sign(key, HASHES[key.curve.name]).public_bytes(serialization.Encoding.DER)
+
     def signer(self, name: str) -> SoftwareSigner:
         """Open a key; before its certificate is installed the signer has none."""
         crt = self._path(name, ".crt")

@@ -11,12 +11,11 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.clock import Clock
 from pencere.kernel.errors import Invalid, Unavailable
-from pencere.trust import der
+from pencere.trust import cms, der
 from pencere.trust.contents import signature_algorithm
 from pencere.trust.keystore import Signer
 
@@ -140,13 +139,12 @@ class TimeStampUnit:
             raise Invalid("timestamp.curve", algorithm=algorithm)
         self._digest_algorithm = der.sequence(_SHA256)
         self._signature_algorithm = signature_algorithm(signer.public_key.curve.name)
-        issuer, serial = certificate.issuer.public_bytes(), der.integer(certificate.serial_number)
-        self._sid = der.sequence(issuer, serial)
+        self._sid = cms.issuer_and_serial(certificate)
         chain = [one.public_bytes(Encoding.DER) for one in signer.chain]
         self._certificates = der.context(0, b"".join(sorted([encoded, *chain])))
-        self._content_type = _attribute("1.2.840.113549.1.9.3", _TST_INFO)
-        self._signing_certificate = _attribute(
-            "1.2.840.113549.1.9.16.2.47", _signing_certificate_v2(encoded, issuer, serial)
+        self._content_type = cms.attribute("1.2.840.113549.1.9.3", _TST_INFO)
+        self._signing_certificate = cms.attribute(
+            "1.2.840.113549.1.9.16.2.47", cms.signing_certificate_v2(certificate)
         )
 
     def respond(self, encoded: bytes) -> bytes:
@@ -176,7 +174,7 @@ class TimeStampUnit:
                 (
                     self._content_type,
                     self._signing_certificate,
-                    _attribute(
+                    cms.attribute(
                         "1.2.840.113549.1.9.4", der.octet_string(hashlib.sha256(info).digest())
                     ),
                 )
@@ -200,19 +198,6 @@ class TimeStampUnit:
         return der.sequence(_SIGNED_DATA, der.context(0, signed_data))
 
 
-def _attribute(oid: str, value: bytes) -> bytes:
-    return der.sequence(der.object_identifier(oid), der.tlv(der.SET, value))
-
-
-def _signing_certificate_v2(encoded: bytes, issuer: bytes, serial: bytes) -> bytes:
-    # RFC 5035: SHA-256 is the default of ESSCertIDv2 and therefore not written.
-    names = der.sequence(der.context(4, issuer))
-    certificate_id = der.sequence(
-        der.octet_string(hashlib.sha256(encoded).digest()), der.sequence(names, serial)
-    )
-    return der.sequence(der.sequence(certificate_id))
-
-
 def _refusal(failure: int, reason: str) -> bytes:
     return der.sequence(
         der.sequence(der.integer(2), der.sequence(der.utf8(reason)), der.named_bit(failure))
@@ -223,8 +208,3 @@ def request(digest: bytes, *, nonce: int) -> bytes:
     """Return a TimeStampReq for a SHA-256 digest that asks for the certificate."""
     imprint = der.sequence(der.sequence(_SHA256), der.octet_string(digest))
     return der.sequence(_ONE, imprint, der.integer(nonce), der.boolean(value=True))
-
-
-def issuer_and_serial(certificate: x509.Certificate) -> bytes:
-    """Return the IssuerAndSerialNumber of a certificate (RFC 5652 section 10.2.4)."""
-    return der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number))

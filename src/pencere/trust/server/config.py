@@ -1,0 +1,25 @@
+"""What the service is given when it starts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pencere.kernel.clock import Clock, SystemClock
+from pencere.trust.issuance import Issuance
+from pencere.trust.keystore import Keystore
+
+
+@dataclass(frozen=True)
+class TrustConfig:
+    """Database, keys and public files of the service.
+
+    `pki` is where lists are published as files. The root's key is never opened by the service.
+    `ledger_origin` names the log of the trust database; None leaves its order to another process.
+    """
+
+    issuance: Issuance
+    keystore: Keystore
+    pki: Path
+    ledger_origin: str | None = "pencere.az/trust"
+    clock: Clock = field(default_factory=SystemClock)
+    most_connections: int = 8
+    upkeep_interval_s: float = 5.0

@@ -1,0 +1,176 @@
+"""What all routes share: connections, keys, the time, and a way to wait for news."""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from psycopg_pool import ConnectionPool
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from pencere.trust.keystore import SoftwareSigner
+from pencere.trust.ocsp import Responder, Responders
+from pencere.trust.profile import AUTHORITIES, ISSUING
+from pencere.trust.server.config import TrustConfig
+from pencere.trust.sessions import CHANNEL
+from pencere.trust.store import Connection
+from pencere.trust.timestamps import SteadyClock, TimeStampUnit
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Metrics:
+    """Figures of one process in the Prometheus form."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.answers = Counter(
+            "pencere_trust_answers",
+            "Answers by route and status",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "pencere_trust_answer_seconds",
+            "Time to an answer, long polls left out",
+            ["route"],
+            registry=self.registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+        )
+        self.list_seconds = Gauge(
+            "pencere_trust_crl_seconds_left",
+            "Time until the next list must be there",
+            ["issuer"],
+            registry=self.registry,
+        )
+
+
+class News:
+    """Wakes those who wait for a session or a phone, across all copies of the service.
+
+    What is heard is only a reason to look again: a notice that is lost costs a second, since
+    waiters look that often by themselves.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._waiters: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.is_listening = False
+
+    async def listen(self) -> None:
+        """Listen until cancelled, over a new connection whenever one is lost."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._conninfo, autocommit=True
+                ) as connection:
+                    await connection.execute(f"listen {CHANNEL}")
+                    self.is_listening = True
+                    async for notice in connection.notifies():
+                        for event in self._waiters.get(notice.payload, ()):
+                            event.set()
+            except psycopg.Error as error:
+                log.warning("news_interrupted error=%s", type(error).__name__)
+            self.is_listening = False
+            await asyncio.sleep(1)
+
+    @contextmanager
+    def about(self, subject: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set when there is news; take it before looking."""
+        event = asyncio.Event()
+        self._waiters[subject].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[subject].discard(event)
+            if not self._waiters[subject]:
+                del self._waiters[subject]
+
+
+class State:
+    """The service's state, made when the application starts."""
+
+    def __init__(self, config: TrustConfig) -> None:
+        self.config = config
+        self.clock = config.clock
+        self.authority = config.issuance.authority
+        self.pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            config.issuance.conninfo,
+            min_size=1,
+            max_size=config.most_connections,
+            timeout=5,
+            open=False,
+        )
+        self.metrics = Metrics()
+        self.news = News(config.issuance.conninfo)
+        keys = config.keystore
+        self.certificates = {
+            name: keys.certificates(name)[0] for name in (*AUTHORITIES, "tsa", "directory")
+        }
+        self.responders = Responders(
+            [
+                Responder(name, self.certificates[name], keys.signer(f"ocsp-{name}"))
+                for name in AUTHORITIES
+            ]
+        )
+        self.list_signers = {name: keys.signer(name) for name in ISSUING}
+        self._seals: dict[str, SoftwareSigner] = {}
+        self.steady_clock = SteadyClock(config.clock, None)
+        self.time_stamps = TimeStampUnit(
+            keys.signer("tsa"), self.authority.tsa_policy, self.steady_clock
+        )
+
+    def seal(self, key_name: str) -> SoftwareSigner:
+        """Open the key of a seal; it stays open."""
+        if key_name not in self._seals:
+            self._seals[key_name] = self.config.keystore.signer(key_name)
+        return self._seals[key_name]
+
+    async def database(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` with a connection, in a thread; its transaction ends with it."""
+
+        def run() -> T:
+            with self.pool.connection() as connection:
+                return work(connection)
+
+        return await run_in_threadpool(run)
+
+    async def wait_for(
+        self, subject: str, look: Callable[[Connection], T | None], *, timeout_s: float
+    ) -> T | None:
+        """Look until there is something to see or the time is over."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        with self.news.about(subject) as event:
+            while True:
+                seen = await self.database(look)
+                left = deadline - asyncio.get_running_loop().time()
+                if seen is not None or left <= 0:
+                    return seen
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), min(left, 1.0))
+                event.clear()
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the application that a request came to."""
+    state: State = request.app.state.trust
+    return state
+
+
+@asynccontextmanager
+async def listening(state: State) -> AsyncIterator[None]:
+    """Keep the news coming while the application runs."""
+    task = asyncio.create_task(state.news.listen())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

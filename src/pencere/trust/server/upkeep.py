@@ -1,0 +1,103 @@
+"""What the service does by itself: lists renewed, expired things forgotten, the clock marked."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.concurrency import run_in_threadpool
+
+from pencere.kernel.errors import Unavailable
+from pencere.trust import credentials, crl, devices, sessions, store
+from pencere.trust.profile import AUTHORITIES, ISSUING
+from pencere.trust.server.state import State
+
+log = logging.getLogger(__name__)
+
+PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
+
+
+def load_mark(state: State) -> None:
+    """Take up the latest instant that the clock was seen to show before the start."""
+    with state.pool.connection() as connection:
+        row = connection.execute("select seen from trust.clock_mark where name = 'tsa'").fetchone()
+    if row is not None:
+        state.steady_clock.mark = max(state.steady_clock.mark, row[0])
+
+
+def upkeep(state: State) -> None:
+    """Do everything that is due."""
+    now = state.clock.now()
+    with state.pool.connection() as connection:
+        for serial in store.condemn_reservations(
+            connection, before=now - PERHAPS_SIGNED_AFTER, at=now
+        ):
+            log.warning("certificate_perhaps_issued serial=%s", serial.hex())
+        sessions.forget_expired(connection, at=now)
+        devices.forget_expired(connection, at=now)
+        credentials.forget_expired(connection, at=now)
+    with contextlib.suppress(Unavailable), state.pool.connection() as connection:
+        connection.execute(
+            "insert into trust.clock_mark (name, seen) values ('tsa', %s) on conflict (name)"
+            " do update set seen = greatest(trust.clock_mark.seen, excluded.seen)",
+            (state.steady_clock.now(),),
+        )
+    for name in ISSUING:
+        with state.pool.connection() as connection:
+            encoded = crl.renew(connection, name, state.list_signers[name], at=now)
+        path = state.config.pki / f"{name}.crl"
+        if not path.exists() or path.read_bytes() != encoded:
+            crl.publish(encoded, state.config.pki, name)
+
+
+def checks(state: State) -> list[dict[str, object]]:
+    """Return what `/healthz` tells."""
+    found: list[dict[str, object]] = []
+
+    def add(name: str, detail: str, *, ok: bool) -> None:
+        found.append({"name": name, "ok": ok, "detail": detail})
+
+    now = state.clock.now()
+    try:
+        with state.pool.connection(timeout=2) as connection:
+            for issuer in AUTHORITIES:
+                in_force = crl.in_force(connection, issuer)
+                left = (in_force[1] - now).total_seconds() if in_force else 0.0
+                state.metrics.list_seconds.labels(issuer).set(left)
+                add(f"crl {issuer}", f"{left / 3600:.0f} hours left", ok=left > 0)
+        add("database", "answers", ok=True)
+    except Exception as error:
+        add("database", type(error).__name__, ok=False)
+    try:
+        state.steady_clock.now()
+        add("clock", "goes forward", ok=True)
+    except Unavailable as error:
+        add("clock", str(error), ok=False)
+    for name in ("tsa", *(f"ocsp-{one}" for one in AUTHORITIES)):
+        ends = state.config.keystore.certificates(name)[0].not_valid_after_utc
+        add(f"certificate {name}", f"until {ends:%Y-%m-%d}", ok=ends > now)
+    add("notices", "listening" if state.news.is_listening else "not listening", ok=True)
+    return found
+
+
+@asynccontextmanager
+async def keeping_up(state: State) -> AsyncIterator[None]:
+    """Do upkeep at intervals while the application runs."""
+
+    async def forever() -> None:
+        while True:
+            try:
+                await run_in_threadpool(upkeep, state)
+            except Exception:
+                log.exception("upkeep_failed")
+            await asyncio.sleep(state.config.upkeep_interval_s)
+
+    task = asyncio.create_task(forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
