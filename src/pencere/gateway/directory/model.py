@@ -101,6 +101,7 @@ class Agreement:
     endpoints: tuple[EndpointPattern, ...]
     purposes: frozenset[str]
     bases: frozenset[str]
+    demands: tuple[str, ...]
     first_day: date | None
     last_day: date | None
 
@@ -233,16 +234,13 @@ def _node(entry: Mapping[str, Any]) -> NodeEntry:
 def _service(entry: Mapping[str, Any]) -> Service:
     identifier = canonical(entry["id"])
     provider, _, code = entry["id"].rpartition("/")
-    unknown = set(entry["demands"]) - set(DEMANDS)
-    if unknown:
-        raise ValueError(f"{entry['id']} demands {sorted(unknown)}; known are {list(DEMANDS)}")
     return Service(
         identifier=identifier,
         provider=canonical(provider),
         code=code,
         kind=entry["type"],
         endpoints=_patterns(entry["endpoints"]),
-        demands=tuple(entry["demands"]),
+        demands=_demands(entry["id"], entry["demands"]),
         disabled_notice=entry.get("disabled"),
         timeout_s=float(entry.get("timeout_s", 30)),
     )
@@ -256,9 +254,17 @@ def _agreement(entry: Mapping[str, Any]) -> Agreement:
         endpoints=_patterns(entry["endpoints"]),
         purposes=frozenset(entry["purposes"]),
         bases=frozenset(entry["legal_bases"]),
+        demands=_demands(entry["id"], entry.get("demands", [])),
         first_day=date.fromisoformat(entry["from"]) if entry.get("from") else None,
         last_day=date.fromisoformat(entry["until"]) if entry.get("until") else None,
     )
+
+
+def _demands(owner: str, names: list[str]) -> tuple[str, ...]:
+    unknown = set(names) - set(DEMANDS)
+    if unknown:
+        raise ValueError(f"{owner} demands {sorted(unknown)}; known are {list(DEMANDS)}")
+    return tuple(names)
 
 
 def _patterns(pairs: list[list[str]]) -> tuple[EndpointPattern, ...]:

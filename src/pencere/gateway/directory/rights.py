@@ -109,12 +109,13 @@ def _right(directory: Directory, question: Question, service: Service) -> Grant:
         if isinstance(endpoint, str):
             reasons.append(f"agreement {agreement.identifier}: {endpoint}")
             continue
-        missing = _missing(service, agreement, question)
-        if missing:
-            continue
         problem = _purpose_problem(agreement, question)
         if problem:
             reasons.append(f"agreement {agreement.identifier}: {problem}")
+            continue
+        lacking = _missing(service, agreement, question)
+        if lacking:
+            missing = missing or lacking
             continue
         return Grant(service, agreement.identifier, f"{endpoint.method} {endpoint.path}")
     if missing:
@@ -166,7 +167,7 @@ def _covering(  # noqa: PLR0911
 
 
 def _missing(service: Service, agreement: Agreement, question: Question) -> list[str]:
-    needed = [DEMANDS[name] for name in service.demands]
+    needed = [DEMANDS[name] for name in dict.fromkeys(service.demands + agreement.demands)]
     if agreement.purposes and "Pencere-Purpose" not in needed:
         needed.append("Pencere-Purpose")
     if agreement.bases and "Pencere-Legal-Basis" not in needed:
@@ -175,9 +176,18 @@ def _missing(service: Service, agreement: Agreement, question: Question) -> list
 
 
 def _purpose_problem(agreement: Agreement, question: Question) -> str:
-    if agreement.purposes and question.purpose not in agreement.purposes:
+    given = question.given
+    if (
+        agreement.purposes
+        and "Pencere-Purpose" in given
+        and question.purpose not in agreement.purposes
+    ):
         return f"does not cover this purpose; it covers {', '.join(sorted(agreement.purposes))}"
-    if agreement.bases and question.legal_basis not in agreement.bases:
+    if (
+        agreement.bases
+        and "Pencere-Legal-Basis" in given
+        and question.legal_basis not in agreement.bases
+    ):
         return f"rests on another legal basis: {', '.join(sorted(agreement.bases))}"
     return ""
 

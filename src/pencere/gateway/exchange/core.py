@@ -131,6 +131,8 @@ def circumstances(headers: head.Headers, side: Side) -> Circumstances:
         if proper is None:
             continue
         text = value.decode("latin-1")
+        if not text:
+            continue  # said, but nothing: the same as not said
         if proper in found or not _is_plain(text):
             raise Fault(
                 side,

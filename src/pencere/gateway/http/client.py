@@ -268,8 +268,8 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Check who answered before a byte is sent."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker
-        self._transport = transport
+        # uvloop's transports are asyncio.Transport in all but ancestry.
+        self._transport = transport  # type: ignore[assignment]
         self._pool.opened(self)
         is_peer = self._pool.endpoint.is_peer
         if is_peer is not None:

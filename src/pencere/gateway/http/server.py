@@ -148,15 +148,16 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bind the connection to its peer, or refuse it."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # for the type checker
-        self._transport = transport
+        # uvloop's transports are asyncio.Transport in all but ancestry.
+        self._transport = transport  # type: ignore[assignment]
+        assert self._transport is not None  # noqa: S101  # for the type checker
         if len(self._server.connections) >= self._limits.connections or self._server.is_draining:
-            transport.abort()
+            self._transport.abort()
             return
         if self._server.admit is not None:
             self._peer = self._server.admit(transport.get_extra_info("ssl_object"))
             if not self._peer:
-                transport.abort()
+                self._transport.abort()
                 return
         self._server.connections.add(self)
 

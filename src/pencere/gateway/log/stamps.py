@@ -133,7 +133,7 @@ class Stamper:
             connection = await self._connect()
             self.oldest = await connection.fetchval(_OLDEST, _LOOK_BACK)
 
-    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
                 self._url, timeout=5, command_timeout=30,

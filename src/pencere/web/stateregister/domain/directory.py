@@ -1,0 +1,181 @@
+"""The signed directory of the gateway, made of the register. docs/specs/directory.md.
+
+A new version is signed when the register says something else than the newest one does, or when
+half of the newest one's life is over; otherwise the newest stands. Changing a right is an act in
+the register, never a file.
+"""
+
+import base64
+import hashlib
+import logging
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+
+from pencere.kernel.canonical import sha256_of
+from pencere.kernel.errors import Missing
+from pencere.trust import signed_json
+from pencere.trust.keystore import Signer
+from pencere.web.stateregister.domain.loading import identifier_of
+from pencere.web.stateregister.models import Agreement, Node, Publication, Service, System
+
+log = logging.getLogger(__name__)
+
+FORMAT = "pencere-directory/1"
+LIFETIME = timedelta(hours=24)
+
+
+@transaction.atomic
+def publish(*, instance: str, signer: Signer, at: datetime) -> Publication:
+    """Return the directory in force, signing a new version if one is due."""
+    with connection.cursor() as cursor:
+        # Two publishers at once take turns, so that a version is signed once.
+        cursor.execute("select pg_advisory_xact_lock(hashtext('stateregister publish'))")
+    content = directory_content(instance)
+    digest = sha256_of(content)
+    newest = Publication.objects.order_by("-version").first()
+    if (
+        newest is not None
+        and bytes(newest.content_sha256) == digest
+        and newest.expires_at - at > LIFETIME / 2
+    ):
+        return newest
+    issued = at.replace(microsecond=0)
+    if newest is not None:
+        issued = max(issued, newest.issued_at)
+    version = newest.version + 1 if newest is not None else 1
+    expires = issued + LIFETIME
+    payload = {
+        "format": FORMAT,
+        "version": version,
+        "issued_at": issued.isoformat(),
+        "expires_at": expires.isoformat(),
+        **content,
+    }
+    publication = Publication.objects.create(
+        version=version,
+        content_sha256=digest,
+        jws=signed_json.sign(payload, signer),
+        issued_at=issued,
+        expires_at=expires,
+    )
+    log.info("directory_published version=%s expires=%s", version, expires.isoformat())
+    return publication
+
+
+def newest_jws() -> str:
+    """Return the newest directory as signed.
+
+    Raises:
+        Missing: `stateregister.nothing_published`.
+    """
+    newest = Publication.objects.order_by("-version").only("jws").first()
+    if newest is None:
+        raise Missing("stateregister.nothing_published")
+    return newest.jws
+
+
+def write_directory(publication: Publication, file: Path) -> None:
+    """Put the directory where the nodes of this machine read it, whole or not at all."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with temporary.open("w", encoding="ascii") as out:
+        out.write(publication.jws)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(file)
+
+
+def directory_content(instance: str) -> dict[str, Any]:
+    """Return what the directory says of the state, in a fixed order."""
+    systems = list(
+        System.objects.filter(is_active=True, owner__is_active=True)
+        .select_related("owner")
+        .order_by("owner_id", "code")
+    )
+    return {
+        "instance": instance,
+        "members": _members(instance, systems),
+        "nodes": [_node(node, instance) for node in _nodes()],
+        "services": [
+            _service(service, instance)
+            for service in Service.objects.filter(is_active=True, system__in=systems)
+            .select_related("system__owner")
+            .order_by("system__owner_id", "system__code", "code")
+        ],
+        "agreements": [
+            _agreement(agreement, instance)
+            for agreement in Agreement.objects.filter(
+                is_active=True, consumer__in=systems, provider__in=systems
+            )
+            .select_related("consumer__owner", "provider__owner")
+            .order_by("id")
+        ],
+    }
+
+
+def _members(instance: str, systems: list[System]) -> list[dict[str, Any]]:
+    members: dict[str, dict[str, Any]] = {}
+    for system in systems:
+        owner = system.owner
+        member = members.setdefault(
+            owner.id,
+            {
+                "id": f"{instance}/{owner.member_class}/{owner.id}",
+                "name": owner.names,
+                "subsystems": [],
+            },
+        )
+        member["subsystems"].append({"code": system.code, "name": system.names})
+    return list(members.values())
+
+
+def _nodes() -> list[Node]:
+    nodes = Node.objects.filter(is_active=True).order_by("identifier")
+    return list(nodes.prefetch_related("serves__owner"))
+
+
+def _node(node: Node, instance: str) -> dict[str, Any]:
+    return {
+        "id": node.identifier,
+        "address": node.address,
+        "serves": sorted(
+            identifier_of(system, instance) for system in node.serves.all() if system.is_active
+        ),
+        "certificates": [
+            {
+                "use": one["use"],
+                "sha256": hashlib.sha256(base64.b64decode(one["der"])).hexdigest(),
+                "der": one["der"],
+            }
+            for one in node.certificates
+        ],
+    }
+
+
+def _service(service: Service, instance: str) -> dict[str, Any]:
+    return {
+        "id": f"{identifier_of(service.system, instance)}/{service.code}",
+        "type": service.kind,
+        "name": service.names,
+        "endpoints": service.endpoints,
+        "demands": service.demands,
+        "disabled": service.disabled_notice or None,
+        "timeout_s": service.timeout_s,
+    }
+
+
+def _agreement(agreement: Agreement, instance: str) -> dict[str, Any]:
+    return {
+        "id": agreement.id,
+        "consumer": identifier_of(agreement.consumer, instance),
+        "service": f"{identifier_of(agreement.provider, instance)}/{agreement.service_code}",
+        "endpoints": agreement.endpoints,
+        "purposes": agreement.purposes,
+        "legal_bases": agreement.legal_bases,
+        "demands": agreement.demands,
+        "from": agreement.first_day.isoformat(),
+        "until": agreement.last_day.isoformat(),
+    }

@@ -1,0 +1,31 @@
+"""A service that a system offers to others through the gateway."""
+
+from django.db import models
+
+from pencere.web.stateregister.models.system import System
+
+
+class Service(models.Model):
+    """A service with its endpoints, `[[method, path pattern], ...]`.
+
+    `demands` are the headers without which it answers nobody; `disabled_notice` switches it off
+    and is told to those who have a right to it.
+    """
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="services")
+    code = models.CharField(max_length=60)
+    names = models.JSONField()
+    kind = models.CharField(max_length=10, default="REST")
+    endpoints = models.JSONField(default=list)
+    demands = models.JSONField(default=list)
+    timeout_s = models.PositiveIntegerField(default=10)
+    disabled_notice = models.CharField(max_length=200, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:  # noqa: D106 - Django's
+        constraints = [
+            models.UniqueConstraint(fields=["system", "code"], name="one_service_a_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system}/{self.code}"
