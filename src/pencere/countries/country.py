@@ -215,7 +215,7 @@ def _bodies(path: Path) -> Mapping[str, Body]:
     nodes = Node.of_file(path).children("bodies")
     for node in nodes.values():
         if node.has("parent") and node.string("parent") not in nodes:
-            raise node.wrong("parent", next(iter(nodes)))
+            raise node.wrong("parent", next(iter(nodes), "none"))
     return MappingProxyType(
         {
             key: Body(
@@ -238,7 +238,7 @@ def _regions(top: Node) -> Mapping[str, Region]:
     found = {}
     for code, node in top.children("regions").items():
         if node.string("economic_region") not in economic:
-            raise node.wrong("economic_region", next(iter(economic)))
+            raise node.wrong("economic_region", next(iter(economic), "none"))
         found[code] = Region(
             code=code,
             names=node.text("names"),
@@ -272,9 +272,9 @@ def _acts(path: Path) -> Mapping[str, Act]:
 def _purposes(path: Path, acts: Mapping[str, Act]) -> Mapping[str, Purpose]:
     found = {}
     for code, node in Node.of_file(path).children("purposes").items():
-        basis = node.string("basis", next(iter(acts)))
+        basis = node.string("basis", next(iter(acts), "none"))
         if basis not in acts:
-            raise node.wrong("basis", next(iter(acts)))
+            raise node.wrong("basis", next(iter(acts), "none"))
         found[code] = Purpose(code=code, names=node.own_text(), basis=basis)
     return MappingProxyType(found)
 
@@ -288,7 +288,7 @@ def _calendar(path: Path) -> Calendar:
         node = parent.child(day)
         of = node.strings("of", ("novruz",))
         if not isinstance(day, date) or not of or not set(of) <= occasions.keys():
-            raise node.wrong("of", [next(iter(occasions))])
+            raise node.wrong("of", [next(iter(occasions), "none")])
         days.append(
             DayOff(
                 day=day,
@@ -379,7 +379,7 @@ def _demo_person(key: str, node: Node, bodies: Mapping[str, Body]) -> DemoPerson
 
 
 def _roles(node: Node, bodies: Mapping[str, Body]) -> tuple[Role, ...]:
-    example = [{"role": "officer", "body": next(iter(bodies))}]
+    example = [{"role": "officer", "body": next(iter(bodies), "none")}]
     given = node.values.get("roles") or []
     if not isinstance(given, list):
         raise node.wrong("roles", example)

@@ -139,9 +139,9 @@ def new_register(country: Country, code: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     beginning = _BEGINNING.format(
         code=code,
-        owner=next(iter(country.bodies)),
-        act=next(iter(country.acts)),
-        purpose=next(iter(country.purposes)),
+        owner=next(iter(country.bodies), "none"),
+        act=next(iter(country.acts), "none"),
+        purpose=next(iter(country.purposes), "none"),
     )
     path.write_text(beginning, encoding="utf-8")
     return path

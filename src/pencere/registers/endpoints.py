@@ -26,7 +26,7 @@ from pencere.registers.writing import give_number, write
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _ETAG = re.compile(r'"([1-9][0-9]{0,8})"')
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,128}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 

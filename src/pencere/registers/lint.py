@@ -75,12 +75,12 @@ def _place(definition: Definition, country: Country) -> Iterator[_Problem]:
     if definition.code != expected:
         yield "register", definition.code, "is not the file's own name", expected
     if definition.owner not in country.bodies:
-        yield "owner", definition.owner, "no such body", next(iter(country.bodies))
+        yield "owner", definition.owner, "no such body", next(iter(country.bodies), "none")
     for act in definition.basis:
         if act not in country.acts:
-            yield "basis", act, "no such act", next(iter(country.acts))
+            yield "basis", act, "no such act", next(iter(country.acts), "none")
     if not definition.basis:
-        yield "basis", [], "a register needs a legal basis", [next(iter(country.acts))]
+        yield "basis", [], "a register needs a legal basis", [next(iter(country.acts), "none")]
 
 
 def _schema(definition: Definition, country: Country) -> Iterator[_Problem]:
@@ -122,7 +122,7 @@ def _unknown(place: str, names: Iterable[str], known: set[str], example: str) ->
 
 
 def _purposes(definition: Definition, country: Country) -> Iterator[_Problem]:
-    example = next(iter(country.purposes))
+    example = next(iter(country.purposes), "none")
     for purpose in definition.disclosure:
         if purpose not in country.purposes:
             yield f"disclosure.{purpose}", purpose, "no such purpose", example

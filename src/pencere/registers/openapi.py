@@ -56,7 +56,7 @@ _ERROR: Json = {
 _DAY: Json = {"type": "string", "format": "date"}
 _REASON: Json = {"type": "string", "minLength": 1, "maxLength": 1000}
 _IF_MATCH = "The version that was read, in quotation marks."
-_IDEMPOTENCY = "8 to 128 visible characters; a repeated key gives the first answer."
+_IDEMPOTENCY = "1 to 200 visible characters; a repeated key gives the first answer."
 
 
 def _paths(definition: Definition) -> Json:

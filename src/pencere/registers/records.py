@@ -1,5 +1,6 @@
 """A record as it is shown, and what may be done to one."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -65,6 +66,9 @@ class Operation:
         }
 
 
+# date.fromisoformat also takes 2026-W01-1 and 20260101.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "create": frozenset({"op", "reason", "valid_from", "data"}),
     "amend": frozenset({"op", "reason", "valid_from", "data", "id", "version"}),
@@ -122,7 +126,7 @@ def parse_day(given: object, field: str) -> date | None:
     """Read `2026-11-22`, or None when absent; other forms of ISO 8601 are refused."""
     if given is None:
         return None
-    if isinstance(given, str) and len(given) == 10:
+    if isinstance(given, str) and _DAY.fullmatch(given):
         try:
             return date.fromisoformat(given)
         except ValueError:
