@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "run one role in the foreground",
     "service": "author a service: new, check, test, preview, list",
     "register": "registers: list, check, load",
+    "verify": "verify a signed document",
     "ca": "certification centre: ceremony, issue, revoke, crl",
     "gateway": "gateway for developers: sandbox",
 }

@@ -4,6 +4,7 @@
 called shows them by `relay` until everything runs.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -62,8 +63,9 @@ class Lines:
         self.say(f"{self._step}{': ' + outcome if outcome else ''} ({took:.1f} s)")
 
     def say(self, line: str) -> None:
-        """Print the line at once."""
-        print(line, file=self._output, flush=True)
+        """Print the line at once. That nobody reads it any more ends no platform."""
+        with contextlib.suppress(BrokenPipeError):
+            print(line, file=self._output, flush=True)
 
 
 class Bars:

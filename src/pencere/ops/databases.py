@@ -46,9 +46,6 @@ def migrate_databases(
             applied += migrate(
                 installation.database_url(database, "owner"), package, app_user=f"{database}_app"
             )
-    if "web" in databases:
-        # After the record of migrations is made, so that it stays the owner's alone.
-        open_tables_to_app(installation.database_url("web", "owner"), app="web_app")
     return applied
 
 
@@ -91,22 +88,3 @@ def close_to_strangers(
     inside.execute(sql.SQL("revoke all on database {} from public").format(name))
     inside.execute(sql.SQL("grant connect on database {} to {}").format(name, user))
     inside.execute("revoke create on schema public from public")
-
-
-def open_tables_to_app(owner_url: str, *, app: str) -> None:
-    """Let `app` read and write the tables that the owner makes from now on.
-
-    For tables made by Django's migrations, which know no `${app}`; append-only ones take the
-    rights back in their own migration.
-    """
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        user = sql.Identifier(app)
-        for rights in (
-            "select, insert, update, delete on tables",
-            "usage, select on sequences",
-        ):
-            connection.execute(
-                sql.SQL("alter default privileges in schema public grant {} to {}").format(
-                    sql.SQL(rights), user
-                )
-            )

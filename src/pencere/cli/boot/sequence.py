@@ -30,3 +30,6 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
     with step(progress, "Registers with the invented population") as outcome:
         records = registers.load(installation, country, progress, people=people)
         outcome.append("there already" if records is None else f"{records} records")
+    with step(progress, "State register and directory") as outcome:
+        web.prepare(installation)
+        outcome.append(f"version {web.publish_directory(installation, nodes)}")

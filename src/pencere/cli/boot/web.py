@@ -1,12 +1,21 @@
 """The web's own tables, by Django's migrations, as the owner of the database."""
 
 import os
+from collections.abc import Sequence
 
 import django
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+from pencere.cli.boot.gateway import served
+from pencere.cli.boot.trust import NodeCertificate
+from pencere.cli.roles.certification import keystore_of
+from pencere.countries.country import Country
+from pencere.kernel.clock import SystemClock
+from pencere.ops.installation import Installation
+from pencere.web.stateregister.interfaces import publish
 
 
 def set_up() -> None:
@@ -35,6 +44,38 @@ def pending_migrations() -> list[str]:
     """Return the migrations that the database does not have."""
     set_up()
     return _waiting()
+
+
+def prepare(installation: Installation) -> None:
+    """Register the office with the OpenID provider; give the demo officers their offices."""
+    set_up()
+    # Models can be imported only when Django is set up.
+    from pencere.web.identity.provider.clients import register_office  # noqa: PLC0415
+    from pencere.web.people.domain.officers import appoint_demo  # noqa: PLC0415
+
+    register_office(installation)
+    appoint_demo("az", at=SystemClock().now())
+
+
+def publish_directory(installation: Installation, nodes: Sequence[NodeCertificate]) -> int:
+    """Load the state register and write the signed directory; return its version."""
+    set_up()
+    country = Country.load("az")
+    subsystems = served(country)
+    return publish(
+        nodes=[
+            {
+                "id": each.node.identifier,
+                "address": f"127.0.0.1:{installation.port(f'{each.node.role}-link')}",
+                "serves": subsystems[each.node.role],
+                "certificates": [each.certificate],
+            }
+            for each in nodes
+        ],
+        signer=keystore_of(installation).signer("directory"),
+        file=installation.run / "directory.jws",
+        clock=SystemClock(),
+    )
 
 
 def _waiting() -> list[str]:
