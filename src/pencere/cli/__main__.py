@@ -20,9 +20,11 @@ COMMANDS = {
     "serve": "run one role in the foreground",
     "service": "author a service: new, check, test, preview, list",
     "register": "registers: list, check, load",
+    "search": "search the catalogue of services as the portal does",
     "verify": "verify a signed document",
     "ca": "certification centre: ceremony, issue, revoke, crl",
     "gateway": "gateway for developers: sandbox",
+    "bench": "measure against a limit: search",
 }
 
 DONE, FAILED, WRONG_USAGE, WRONG_SETTING, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 4, 130

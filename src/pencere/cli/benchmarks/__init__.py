@@ -1,0 +1,1 @@
+"""What `pencere bench` measures, a module each."""
