@@ -1,6 +1,6 @@
 """The steps in their order."""
 
-from pencere.cli.boot import gateway, registers, trust, web
+from pencere.cli.boot import gateway, phones, registers, trust, web
 from pencere.cli.progress import Progress, step
 from pencere.cli.roles.ledger import LEDGERS, ledger_signer
 from pencere.countries.country import Country
@@ -30,6 +30,9 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
     with step(progress, "Registers with the invented population") as outcome:
         records = registers.load(installation, country, progress, people=people)
         outcome.append("there already" if records is None else f"{records} records")
+    with step(progress, "Phones of the demo persons") as outcome:
+        count = phones.hand_out(installation, centre, country, progress)
+        outcome.append(f"{count} phones with certificates")
     with step(progress, "State register and directory") as outcome:
         web.prepare(installation)
         outcome.append(f"version {web.publish_directory(installation, nodes)}")
