@@ -202,10 +202,10 @@ def test_openssl_asks_and_believes(founded: Founded, aydan: Enrolee, hash_option
 
 def lists(founded: Founded) -> dict[str, bytes]:
     found = {}
-    for name in AUTHORITIES:
+    for issuer in AUTHORITIES:
         with founded.connect() as connection:
-            found[name] = crl.renew(
-                connection, name, founded.centre.keystore.signer(name), at=founded.clock.now()
+            found[issuer] = crl.renew(
+                connection, issuer, founded.centre.keystore.signer(issuer), at=founded.clock.now()
             )
     return found
 

@@ -25,6 +25,9 @@ from pencere.trust.timestamps import SteadyClock, TimeStampUnit
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+# Even without a notice: time alone ends a session, and a notice may be lost.
+LOOKED_EVERY_S = 2.0
+
 
 class Metrics:
     """Figures of one process in the Prometheus form."""
@@ -55,7 +58,7 @@ class Metrics:
 class News:
     """Wakes those who wait for a session or a phone, across all copies of the service.
 
-    What is heard is only a reason to look again: a notice that is lost costs a second, since
+    What is heard is only a reason to look again: a notice that is lost costs two seconds, since
     waiters look that often by themselves.
     """
 
@@ -154,7 +157,7 @@ class State:
                 if seen is not None or left <= 0:
                     return seen
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), min(left, 1.0))
+                    await asyncio.wait_for(event.wait(), min(left, LOOKED_EVERY_S))
                 event.clear()
 
 
