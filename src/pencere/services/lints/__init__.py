@@ -5,12 +5,13 @@ from pencere.services.lints.case import CASE_RULES
 from pencere.services.lints.expressions import EXPRESSION_RULES
 from pencere.services.lints.names import NAME_RULES
 from pencere.services.lints.surroundings import Finding, Surroundings
+from pencere.services.lints.templates import TEMPLATE_RULES
 from pencere.services.lints.texts import TEXT_RULES
 from pencere.services.model import Definition
 
 __all__ = ["Finding", "Surroundings", "lint"]
 
-_RULES = (*TEXT_RULES, *NAME_RULES, *EXPRESSION_RULES, *CASE_RULES)
+_RULES = (*TEXT_RULES, *NAME_RULES, *EXPRESSION_RULES, *CASE_RULES, *TEMPLATE_RULES)
 
 
 def lint(definition: Definition, around: Surroundings) -> list[Finding]:

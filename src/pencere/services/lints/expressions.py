@@ -135,7 +135,7 @@ def _written(definition: Definition, around: Surroundings) -> Mapping[str, froze
         for effect in state.effects:
             register = around.registers.get(effect.register or "")
             if effect.kind is EffectKind.WRITE and register is not None:
-                found[effect.id] = frozenset(register.fields) | {"_id", "_version"}
+                found[effect.id] = frozenset(register.fields) | {"id", "version"}
     return found
 
 
