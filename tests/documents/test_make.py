@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.documents.conftest import tool
 
 from pencere.documents import code as codes
 from pencere.documents.make import TemplateError, make_pdf
@@ -38,7 +39,7 @@ def template(tmp_path):
 def text_of(pdf, tmp_path):
     file = tmp_path / "made.pdf"
     file.write_bytes(pdf)
-    command = ["pdftotext", "-layout", str(file), "-"]
+    command = [tool("pdftotext"), "-layout", str(file), "-"]
     shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     return [re.sub(r"\s+", " ", line).strip() for line in shown.splitlines() if line.strip()]
 
