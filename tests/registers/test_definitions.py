@@ -52,6 +52,12 @@ def test_the_registers_of_azerbaijan_have_nothing_wrong() -> None:
             "data.properties.gear.x-names",
             {"az": "Adı", "en": "Name", "ru": "Имя"},
         ),
+        (
+            "rod: {az: Tilov, en: Rod, ru: Удочка}",
+            "",
+            "data.properties.gear.x-values.rod",
+            {"az": "Adı", "en": "Name", "ru": "Имя"},
+        ),
         ("fields: [number]", "fields: [numero]", "keys.number", "person"),
         ("kind: forever", "kind: always", "keys.number.kind", "lookup"),
         ("rescue: [person, secret]", "rescue: [person, secrets]", "disclosure.rescue", "person"),

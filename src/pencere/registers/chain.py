@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from pencere.kernel.canonical import canonical_json
 from pencere.ledger.proofs import leaf_hash
@@ -71,31 +72,34 @@ class Version:
             "version": self.version,
         }
 
-    def quick_hash(self) -> bytes:
-        """Return the same as `hash`, four times as fast, for data of ASCII field names.
-
-        For such objects without fractions json.dumps writes what RFC 8785 asks for; a test
-        compares the two.
-        """
-        content = hashlib.sha256(self.salt + _quick_json(self.data)).hexdigest()
-        return hashlib.sha256(_quick_json(self._said(content))).digest()
+    def quick_hash(self, data: str) -> bytes:
+        """Return the same as `hash`, four times as fast; `data` is `quick_json` of the data."""
+        content = hashlib.sha256(self.salt + data.encode()).hexdigest()
+        return hashlib.sha256(quick_json(self._said(content)).encode()).digest()
 
 
 def leaf_of(register: str, record: int, version: int, digest: bytes) -> tuple[bytes, str, bytes]:
     """Return a row of ledger.pending for a version: leaf hash, kind, entry."""
-    entry = _quick_json(
-        {"hash": digest.hex(), "record": str(record), "register": register, "version": version}
-    )
+    # Canonical as it stands: the code of a register is small letters, a slash, and hyphens.
+    entry = (
+        f'{{"hash":"{digest.hex()}","record":"{record}"'
+        f',"register":"{register}","version":{version}}}'
+    ).encode()
     return leaf_hash(entry), LEAF_KIND, entry
 
 
+@lru_cache(maxsize=16)
 def instant_text(instant: datetime) -> str:
     """Return `2026-11-22T09:00:00.000000Z`: UTC, always six digits."""
     return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def _quick_json(value: Mapping[str, object]) -> bytes:
-    return _ENCODER.encode(value).encode()
+def quick_json(value: Mapping[str, object]) -> str:
+    """Return what `canonical_json` does, for ASCII field names and no fractions.
+
+    For these json.dumps writes what RFC 8785 asks for; a test compares the two.
+    """
+    return _ENCODER.encode(value)
 
 
 _ENCODER = json.JSONEncoder(

@@ -85,6 +85,13 @@ class Definition:
         return tuple(properties) if isinstance(properties, Mapping) else ()
 
     @cached_property
+    def enforced(self) -> frozenset[int]:
+        """The numbers of the keys whose values no two records may have at once."""
+        return frozenset(
+            key.number for key in self.keys.values() if key.kind in {"unique", "forever"}
+        )
+
+    @cached_property
     def validator(self) -> Draft202012Validator:
         """The compiled schema; dates are checked as dates."""
         return Draft202012Validator(self.schema, format_checker=FormatChecker(["date"]))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pencere.kernel.alphabet import fold
 from pencere.kernel.errors import Invalid
@@ -68,6 +69,8 @@ def _plain(value: str) -> str:
     return text.upper() if text.isascii() else text
 
 
+# Names repeat, and a bulk load folds every one three times.
+@lru_cache(maxsize=65_536)
 def _blocking(part: Part, value: str) -> str:
     text = fold(value).replace(" ", "").replace("-", "")
     if part.consonants:

@@ -94,11 +94,27 @@ def _schema(definition: Definition, country: Country) -> Iterator[_Problem]:
         yield "data.additionalProperties", None, "unknown fields would be let in", False
     properties = definition.schema.get("properties")
     for name, field in properties.items() if isinstance(properties, Mapping) else ():
-        try:
-            Text.from_mapping(field.get("x-names", {}) if isinstance(field, Mapping) else {})
-        except (Invalid, AttributeError):
-            example = {"az": "Adı", "en": "Name", "ru": "Имя"}
-            yield f"data.properties.{name}.x-names", None, "a field needs its three names", example
+        if isinstance(field, Mapping):
+            yield from _words(f"data.properties.{name}", field)
+
+
+def _words(place: str, field: Mapping[str, object]) -> Iterator[_Problem]:
+    if not _is_text(field.get("x-names")):
+        yield f"{place}.x-names", field.get("x-names"), "a field needs its three names", _NAME
+    codes, values = field.get("enum"), field.get("x-values")
+    for code in codes if isinstance(codes, list) else ():
+        if not isinstance(values, Mapping) or not _is_text(values.get(code)):
+            yield f"{place}.x-values.{code}", None, "a code needs its three names", _NAME
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return isinstance(value, Mapping) and bool(Text.from_mapping(value))
+    except Invalid:
+        return False
+
+
+_NAME = {"az": "Adı", "en": "Name", "ru": "Имя"}
 
 
 def _fields(definition: Definition, country: Country) -> Iterator[_Problem]:

@@ -4,7 +4,6 @@ One transaction, so that a load that is cut off has not happened; a mark in it, 
 that has happened is not done again.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from itertools import islice
 import psycopg
 
 from pencere.kernel.errors import Invalid, Missing
-from pencere.registers.chain import SALT_BYTES, Version, leaf_of
+from pencere.registers.chain import SALT_BYTES, Version, leaf_of, quick_json
 from pencere.registers.definition import Definition
 from pencere.registers.document import validate
 from pencere.registers.keys import key_values
@@ -116,24 +115,26 @@ class Loading:
             data=data,
             prev=None,
         )
-        digest = version.quick_hash()
-        at, document = self.at.isoformat(), json.dumps(data, ensure_ascii=False)
-        yield [_line(record, register, 1, "valid", valid_from, at, digest, document)]
+        document = quick_json(data)
+        digest = version.quick_hash(document)
+        at, text, hashed = self.at.isoformat(), _escaped(document), _hex(digest)
+        reason = _escaped(source.reason)
         yield [
-            _line(
-                *(record, 1, definition.version, "create", "valid", valid_from, at),
-                *(source.client, source.purpose, definition.basis[0], source.reason),
-                *(salt, document, digest),
-            )
+            f"{record}\t{register}\t1\tvalid\t{valid_from}\t{at}\t{hashed}\t{text}\n",
         ]
-        enforced = {
-            key.number for key in definition.keys.values() if key.kind in {"unique", "forever"}
-        }
+        said = (
+            f"{record}\t1\t{definition.version}\tcreate\tvalid\t{valid_from}\t{at}"
+            f"\t{source.client}\t{source.purpose}\t{definition.basis[0]}\t{reason}"
+            f"\t{_hex(salt)}\t{text}\t{hashed}\n"
+        )
+        yield [said]
+        enforced = definition.enforced
         yield [
-            _line(register, number, value, record, "t", "t" if number in enforced else "f")
+            f"{register}\t{number}\t{_escaped(value)}\t{record}\tt\t{number in enforced}\n"
             for number, value in key_values(definition, data).items()
         ]
-        yield [_line(*leaf_of(code, record, 1, digest))]
+        leaf, kind, committed = leaf_of(code, record, 1, digest)
+        yield [f"{_hex(leaf)}\t{kind}\t{_hex(committed)}\n"]
 
     def _numbered(self, definition: Definition, data: dict[str, object]) -> dict[str, object]:
         numbering = definition.numbering
@@ -191,13 +192,10 @@ def is_loaded(connection: Connection, name: str) -> bool:
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def _line(*values: object) -> str:
-    return "\t".join(map(_text, values)) + "\n"
+def _escaped(value: str) -> str:
+    """Return a text as COPY reads it; what has no escape in it is what it is."""
+    return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value.translate(_ESCAPES) if "\\" in value or not value.isprintable() else value
-    if isinstance(value, bytes):
-        return f"\\\\x{value.hex()}"
-    return str(value)
+def _hex(value: bytes) -> str:
+    return f"\\\\x{value.hex()}"

@@ -301,8 +301,7 @@ class _Writing:
             keep = kinds[number] == "forever"
             await store.drop_key(self.connection, register, record, (number, value), keep=keep)
         rows = [
-            (number, value, kinds[number] in {"unique", "forever"})
-            for number, value in sorted(new - old)
+            (number, value, number in definition.enforced) for number, value in sorted(new - old)
         ]
         for number in await store.add_keys(self.connection, register, record, rows):
             names = [key.name for key in definition.keys.values() if key.number == number]
