@@ -4,8 +4,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pencere.cli.options import parser, subparsers
+from pencere.cli.boot.registers import load
+from pencere.cli.options import installation_of, parser, subparsers
+from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
+from pencere.ops.installation import Installation
+from pencere.registers.commands import new_register, verify_registers
 from pencere.registers.lint import check, load_registers
 
 
@@ -14,12 +18,52 @@ def run(arguments: Sequence[str]) -> int:
     options = parser("register", "The registers as data.")
     actions = subparsers(
         options,
-        [("list", "list the registers"), ("check", "check the definitions before they are used")],
+        [
+            ("list", "list the registers"),
+            ("check", "check the definitions before they are used"),
+            ("new", "begin a definition"),
+            ("load", "load the invented population, once"),
+            ("verify", "read every version: is it what was written"),
+        ],
     )
+    actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
+    actions["new"].add_argument("--country", metavar="DIR", help="another country's folder")
+    actions["load"].add_argument("--people", type=int, default=2000, metavar="N")
     actions["list"].add_argument("--json", action="store_true", help="for machines")
     actions["check"].add_argument("--country", metavar="DIR", help="another country's folder")
     given = options.parse_args(arguments)
-    return _list(as_json=given.json) if given.action == "list" else _check(given.country)
+    match given.action:
+        case "list":
+            return _list(as_json=given.json)
+        case "check":
+            return _check(given.country)
+        case "new":
+            print(new_register(_country(given.country), given.code))
+            return 0
+        case "load":
+            return _load(installation_of(given), given.people)
+        case _:
+            return _verify(installation_of(given))
+
+
+def _country(folder: str | None) -> Country:
+    return Country.load_folder(Path(folder)) if folder is not None else Country.load("az")
+
+
+def _load(installation: Installation, people: int) -> int:
+    progress = for_terminal()
+    with step(progress, "Registers with the invented population") as outcome:
+        records = load(installation, _country(None), progress, people=people)
+        outcome.append("there already" if records is None else f"{records} records")
+    return 0
+
+
+def _verify(installation: Installation) -> int:
+    faults = verify_registers(installation.database_url("registers"))
+    for fault in faults:
+        print(f"record {fault.record} version {fault.version}: {fault.what}")
+    print(f"{len(faults)} faults")
+    return 1 if faults else 0
 
 
 def _list(*, as_json: bool) -> int:
@@ -42,7 +86,7 @@ def _list(*, as_json: bool) -> int:
 
 
 def _check(folder: str | None) -> int:
-    country = Country.load_folder(Path(folder)) if folder is not None else Country.load("az")
+    country = _country(folder)
     definitions, findings = check(country)
     for finding in findings:
         print(
