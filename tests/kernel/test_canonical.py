@@ -1,5 +1,7 @@
 import hashlib
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -67,3 +69,15 @@ def test_canonical_json_reads_back_and_is_its_own_canonical_form(value):
 def test_the_order_of_writing_does_not_matter(mapping):
     backwards = dict(reversed(list(mapping.items())))
     assert canonical_json(backwards) == canonical_json(mapping)
+
+
+def test_the_example_of_the_specification_is_true():
+    page = Path(__file__).parents[2] / "docs" / "specs" / "canonical-json.md"
+    text = page.read_text(encoding="utf-8")
+    value, canonical = (
+        re.search(rf"```{language}\n(.*?)\n```", text, re.DOTALL)[1]
+        for language in ("json", "text")
+    )
+
+    assert canonical_json(json.loads(value)).decode() == canonical
+    assert f"SHA-256: `{sha256_of(json.loads(value)).hex()}`" in text
