@@ -42,7 +42,7 @@ class Purpose:
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the exchange."""
-        return {
+        named = {
             "X-Road-Client": CLIENT,
             "X-Road-UserId": f"{INSTANCE}{self.user}",
             "Pencere-Purpose": self.code,
@@ -50,6 +50,7 @@ class Purpose:
             "Pencere-Case": self.case,
             "Pencere-Person": self.person,
         }
+        return {name: value for name, value in named.items() if value}
 
 
 class Gateway:
@@ -170,7 +171,7 @@ def _fault(answer: requests.Response, register: str, message: str) -> Exception:
                 register, message, status, code or "-")  # fmt: skip
     if code:
         refused = any(word in code.lower() for word in _NOT_ALLOWED)
-        if refused:
+        if refused or status in {400, 401, 403, 404, 413}:
             return Refused(code, register=register)
         return Unavailable("register.unavailable", register=register, fault=code)
     if status == 404:

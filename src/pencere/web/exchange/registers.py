@@ -1,4 +1,4 @@
-"""What the portal must know of a register before it asks: its owner, and what its fields are called.
+"""What the portal must know of a register before asking: its owner and the names of its fields.
 
 Read from the country's register definitions. No record of any register is here.
 """

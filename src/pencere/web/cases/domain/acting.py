@@ -17,7 +17,7 @@ from pencere.kernel.errors import Conflict, Invalid, Refused
 from pencere.services import forms, machine
 from pencere.services.case import Actor, Transition
 from pencere.services.model import Action, Role
-from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain import checks, definitions
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal
 from pencere.web.cases.domain.transitions import By, store
@@ -115,7 +115,7 @@ def act(  # noqa: PLR0913, a decision is all of these
         by=by,
         at=at,
         context=opened.context,
-        calendar=definitions.services().calendar,
+        calendar=definitions.calendar(),
         expected_version=version,
         reasons=tuple(reasons),
         comment=comment,
@@ -123,7 +123,7 @@ def act(  # noqa: PLR0913, a decision is all of these
     return _decided(opened, step, officer, comment=comment, at=at)
 
 
-def confirm(
+def confirm(  # noqa: PLR0913, a decision is all of these
     *, case: Case, by: Actor, officer: Person, version: int, gateway: Gateway, at: datetime
 ) -> Case:
     """Agree with a colleague's proposal: now it happens.
@@ -139,13 +139,13 @@ def confirm(
         by=by,
         at=at,
         context=opened.context,
-        calendar=definitions.services().calendar,
+        calendar=definitions.calendar(),
         expected_version=version,
     )
     return _decided(opened, step, officer, comment="", at=at)
 
 
-def decline(
+def decline(  # noqa: PLR0913, a decision is all of these
     *, case: Case, by: Actor, officer: Person, version: int, comment: str, at: datetime
 ) -> Case:
     """Send a proposal back to who made it; the case stays where it is."""
@@ -156,13 +156,13 @@ def decline(
         by=by,
         at=at,
         context=opened.context,
-        calendar=definitions.services().calendar,
+        calendar=definitions.calendar(),
         expected_version=version,
     )
     return _decided(opened, step, officer, comment=comment, at=at)
 
 
-def resubmit(
+def resubmit(  # noqa: PLR0913, an act is all of these
     *,
     case: Case,
     applicant: Person,
@@ -173,12 +173,16 @@ def resubmit(
 ) -> Case:
     """Send what the body asked for again: `answers` by question, already cleaned.
 
+    An action with `danger` (withdrawing) is done without answers.
+
     Raises:
         Invalid: "case.not_asked": an answer that nobody asked for, or one that is missing.
         Conflict: "case.changed".
     """
     opened = open_case(case, at=at)
-    if set(answers) != set(opened.machine.asked):
+    found = opened.definition.states[opened.machine.state].action(action)
+    withdraws = found is not None and found.danger and not answers
+    if not withdraws and set(answers) != set(opened.machine.asked):
         raise Invalid("case.not_asked")
     merged = {**opened.answers, **answers}
     step = machine.act(
@@ -188,7 +192,7 @@ def resubmit(
         by=Actor(str(applicant.pk), frozenset({Role.APPLICANT})),
         at=at,
         context={**opened.context, "answers": merged},
-        calendar=definitions.services().calendar,
+        calendar=definitions.calendar(),
         expected_version=version,
     )
     stored = forms.to_stored(answers)
@@ -200,6 +204,8 @@ def resubmit(
             by=By(Role.APPLICANT, applicant),
             at=at,
         )
+        if withdraws:
+            return case
         digest = hashlib.sha256(canonical_json(stored)).digest()
         Supplement.objects.create(
             case=case, at=at, answers_sealed=seal(stored, case.id.bytes), sha256=digest
@@ -213,6 +219,13 @@ def resubmit(
                 "number": case.number,
                 "sha256": digest.hex(),
             },
+        )
+        checks.answer(
+            case=case,
+            definition=opened.definition,
+            machine=step.case,
+            context={**opened.context, "answers": merged},
+            at=at,
         )
     return case
 

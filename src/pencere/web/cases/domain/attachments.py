@@ -3,7 +3,7 @@
 import io
 from datetime import datetime
 from pathlib import PurePath
-from typing import BinaryIO
+from typing import Protocol
 from uuid import UUID
 
 from PIL import Image, ImageOps
@@ -22,7 +22,14 @@ JPEG_QUALITY = 90
 LONGEST_NAME = 120
 
 
-def add(*, draft: Draft, question: Question, name: str, file: BinaryIO, at: datetime) -> Upload:
+class Readable(Protocol):
+    """A file that was sent."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most so many bytes."""
+
+
+def add(*, draft: Draft, question: Question, name: str, file: Readable, at: datetime) -> Upload:
     """Look at a file, keep a clean copy of it, and return what the answer holds.
 
     A picture is decoded and written anew, so nothing that came with it (places, previews,

@@ -1,29 +1,37 @@
-"""Definitions of services, as this installation has them."""
+"""Definitions of services, the law and the calendar, as this installation has them."""
 
+from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING
 
+from pencere.kernel.clock import local_date
+from pencere.kernel.working_days import WorkingCalendar
+from pencere.rules.law import Law
+from pencere.services.catalogue import Catalogue
 from pencere.services.model import Definition
 from pencere.web.cases.models import Case
 from pencere.web.country import country
 
-if TYPE_CHECKING:
-    from pencere.services.country import Country as Services
 
-
-@cache
-def services() -> "Services":
-    """Return all definitions, law and calendar of the country."""
-    from pencere.services.country import Country as Services  # noqa: PLC0415
-
-    return Services.load(country().folder)
-
-
-def newest(service: str) -> Definition:
-    """Return the version new drafts follow, else raise Missing."""
-    return services().definition(service)
+def newest(service: str, *, at: datetime) -> Definition:
+    """Return the version in force, which drafts follow; Missing when there is none."""
+    return _catalogue().in_force(service, local_date(at))
 
 
 def pinned(case: Case) -> Definition:
     """Return the version a case is pinned to."""
-    return services().definition(case.service, case.definition_version)
+    return _catalogue().definition(case.service, case.definition_version)
+
+
+def calendar() -> WorkingCalendar:
+    """Return the days the state works."""
+    return country().calendar.working
+
+
+@cache
+def law() -> Law:
+    """Return the dated parameters and rules that fees are worked out by."""
+    return Law.load(country().folder / "law", frozenset(country().acts))
+
+
+def _catalogue() -> Catalogue:
+    return Catalogue.load(country().folder)  # read once a process, by the engine

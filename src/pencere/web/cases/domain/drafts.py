@@ -53,7 +53,7 @@ def start_draft(*, person: Person, service: str, at: datetime) -> Draft:
     Raises:
         Missing: no such service, or one without a form.
     """
-    definition = definitions.newest(service)
+    definition = definitions.newest(service, at=at)
     found = Draft.objects.filter(person=person, service=service, state=State.OPEN).first()
     if found is not None:
         return found
@@ -99,7 +99,7 @@ def tell_facts(*, draft: Draft, gateway: Gateway, at: datetime, anew: bool = Fal
     fresh = draft.facts_at is not None and at - draft.facts_at < facts.FRESH
     if fresh and not anew and draft.facts_sealed is not None:
         return Told.from_json(unseal(draft.facts_sealed, row))
-    definition = definitions.newest(draft.service)
+    definition = definitions.newest(draft.service, at=at)
     told = facts.ask(
         facts=facts.for_applicant(definition),
         number=draft.number,
@@ -118,7 +118,7 @@ def tell_facts(*, draft: Draft, gateway: Gateway, at: datetime, anew: bool = Fal
 
 def writing(*, draft: Draft, told: Told = NOTHING, at: datetime) -> Writing:
     """Return the draft as it reads under the newest version, with these facts."""
-    definition = definitions.newest(draft.service)
+    definition = definitions.newest(draft.service, at=at)
     stored = unseal(draft.answers_sealed, draft.id.bytes) or {}
     restored = forms.from_stored(definition, stored)
     return Writing(
@@ -147,7 +147,7 @@ def answer(*, draft: Draft, question: str, value: object, at: datetime) -> None:
     row.answers_sealed = seal(stored, row.id.bytes)
     # What was sent to the telephone is no longer what the person sees.
     row.signing_sealed = None
-    row.definition_version = definitions.newest(row.service).version
+    row.definition_version = definitions.newest(row.service, at=at).version
     row.saved_at, row.expires_at = at, at + KEPT
     row.save()
     draft.answers_sealed, draft.saved_at = row.answers_sealed, at

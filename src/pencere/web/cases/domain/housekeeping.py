@@ -28,7 +28,7 @@ def tick(*, case_id: UUID, at: datetime) -> bool:
         opened.machine,
         at=at,
         context=opened.context,
-        calendar=definitions.services().calendar,
+        calendar=definitions.calendar(),
     )
     if step is None:
         return False

@@ -13,10 +13,9 @@ from django.db import transaction
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict, Refused
 from pencere.services import eligibility, forms, machine
-from pencere.services.case import Outcome, Transition
 from pencere.services.fees import Fee, fee_for
 from pencere.services.model import CheckKind, Definition, Payment, Role, SignatureLevel
-from pencere.web.cases.domain import definitions, facts
+from pencere.web.cases.domain import checks, definitions, facts
 from pencere.web.cases.domain.application import application_of, context_of
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.transitions import By, fill, store
@@ -47,7 +46,7 @@ def subject_of(draft: Draft) -> Subject:
 
 def fee_of(writing: Writing, *, at: datetime) -> Fee:
     """Return what this application costs today."""
-    return fee_for(writing.definition, writing.context, local_date(at), definitions.services().law)
+    return fee_for(writing.definition, writing.context, local_date(at), definitions.law())
 
 
 def must_pay(definition: Definition, fee: Fee) -> bool:
@@ -102,7 +101,7 @@ def submit(
     found = Case.objects.filter(number=draft.number).first()
     if found is not None:
         return found
-    definition = definitions.newest(draft.service)
+    definition = definitions.newest(draft.service, at=at)
     said = json.loads(application)
     if said["number"] != draft.number or said["definition"]["sha256"] != definition.sha256:
         raise Conflict("draft.changed")
@@ -114,7 +113,6 @@ def submit(
         if row.state == State.SUBMITTED:
             return Case.objects.get(number=row.number)
         case = _open_case(row, definition, said, application, signed, context, at=at)
-        Attachment.objects.filter(draft=row, pk__in=_files(definition, said)).update(case=case)
         row.state = State.SUBMITTED
         row.answers_sealed = row.facts_sealed = row.signing_sealed = row.facts_at = None
         row.saved_at = at
@@ -134,7 +132,7 @@ def _open_case(  # noqa: PLR0913, a case is all of these
     at: datetime,
 ) -> Case:
     charge = paid_charge(subject_of(draft))
-    calendar = definitions.services().calendar
+    calendar = definitions.calendar()
     applicant = str(draft.person_id)
     first = machine.new_case(
         definition,
@@ -175,38 +173,9 @@ def _open_case(  # noqa: PLR0913, a case is all of these
     case.save(force_insert=True)
     by = By(Role.APPLICANT, draft.person)
     store(case=case, definition=definition, transition=first, by=by, at=at)
-    _answer_checks(case, definition, first, context, is_paid=charge is not None, at=at)
+    Attachment.objects.filter(draft=draft, pk__in=_files(said)).update(case=case)
+    checks.answer(case=case, definition=definition, machine=first.case, context=context, at=at)
     return case
-
-
-def _answer_checks(  # noqa: PLR0913, what a check looks at
-    case: Case,
-    definition: Definition,
-    first: Transition,
-    context: Mapping[str, Any],
-    *,
-    is_paid: bool,
-    at: datetime,
-) -> None:
-    """Answer the portal's own checks: what they look at was made sure of before the case."""
-    current = first.case
-    state = definition.states[current.state]
-    for check in state.checks:
-        if check.kind is CheckKind.CONDITION:
-            continue
-        passed = check.kind is not CheckKind.PAYMENT or is_paid or definition.fee is None
-        step = machine.record_check(
-            definition,
-            current,
-            check.id,
-            Outcome.PASSED if passed else Outcome.FAILED,
-            at=at,
-            context=context,
-            calendar=definitions.services().calendar,
-            expected_version=current.version,
-        )
-        store(case=case, definition=definition, transition=step, by=By(Role.SYSTEM), at=at)
-        current = step.case
 
 
 def _context(
@@ -234,6 +203,6 @@ def _context(
     return {**context, "facts": {**context["facts"], **told.values}}
 
 
-def _files(definition: Definition, said: Mapping[str, Any]) -> list[str]:
+def _files(said: Mapping[str, Any]) -> list[str]:
     named = {entry["question"] for entry in said["attachments"]}
     return [said["answers"][name]["id"] for name in named if name in said["answers"]]

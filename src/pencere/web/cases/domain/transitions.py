@@ -51,7 +51,7 @@ def fill(case: Case, definition: Definition, machine: MachineCase, *, at: dateti
         case.closed_at = at
 
 
-def store(
+def store(  # noqa: PLR0913, a transition is all of these
     *,
     case: Case,
     definition: Definition,

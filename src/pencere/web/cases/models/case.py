@@ -8,7 +8,9 @@ from django.db.models import Q
 
 
 class Case(models.Model):
-    """`machine` is the engine's own value (`pencere.services.case.Case`), sealed because it holds
+    """Where an application stands, and what was signed.
+
+    `machine` is the engine's own value (`pencere.services.case.Case`), sealed because it holds
     words of decisions; the columns beside it are copies for queries, written together with it.
     `version` is the engine's, and every change names the version it was decided on.
 

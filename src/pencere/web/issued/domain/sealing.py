@@ -1,16 +1,22 @@
-"""Making the PDF of a document and sealing it with the key of the body, held by the trust centre."""
+"""Making the PDF of a document, sealed with the key of the body that the trust centre holds."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from django.conf import settings
+
 from pencere.documents.make import make_pdf
+from pencere.documents.remote import SealService
+from pencere.documents.seal import seal_pdf
 from pencere.kernel.clock import local_date
 from pencere.web.country import country
 
 
-def made_pdf(  # noqa: PLR0913, a document is all of these
+def sealed_pdf(  # noqa: PLR0913, a document is all of these
     *,
     template: Path,
     values: Mapping[str, Any],
@@ -20,8 +26,13 @@ def made_pdf(  # noqa: PLR0913, a document is all of these
     number: str,
     at: datetime,
 ) -> bytes:
-    """Return the PDF before its seal."""
-    return make_pdf(
+    """Return the sealed PDF.
+
+    Raises:
+        Unavailable: the seal, the time stamp or the status of the certificate cannot be had now.
+        Refused: the seal of this body may not be used.
+    """
+    pdf = make_pdf(
         template,
         values,
         language,
@@ -32,4 +43,23 @@ def made_pdf(  # noqa: PLR0913, a document is all of these
             "issued_on": local_date(at).isoformat(),
         },
         made_at=at,
+    )
+    tsa = f"{settings.INSTALLATION.address('trust')}/tsa"
+    return seal_pdf(pdf, _seal_of(body), tsa, anchors=anchors(), clock=settings.CLOCK)
+
+
+@cache
+def anchors() -> tuple[x509.Certificate, ...]:
+    """Return the roots this installation trusts."""
+    pem = (settings.INSTALLATION.pki / "root.crt").read_bytes()
+    return tuple(x509.load_pem_x509_certificates(pem))
+
+
+@cache
+def _seal_of(body: str) -> SealService:
+    installation = settings.INSTALLATION
+    return SealService(
+        base_url=f"{installation.address('trust')}/csc/v1",
+        token=installation.secret(f"seal/{body}"),
+        credential=f"seal-{body}",
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import PencereError, Unavailable
 from pencere.services import effects as engine
+from pencere.services.case import Decision
 from pencere.services.model import Effect as Defined
 from pencere.web.cases.domain.effects import issue, refund, tell, write
 from pencere.web.cases.domain.reading import Opened, open_case
@@ -77,12 +78,27 @@ def _context(opened: Opened, effect: Effect) -> dict[str, Any]:
             "number": effect.case.number,
             "state": effect.state,
             "decided_on": local_date(decision.at if decision is not None else entered).isoformat(),
-            "reasons": list(decision.reasons) if decision is not None else [],
+            "reasons": _reasons(opened, decision),
+            "comment": decision.comment if decision is not None else "",
         },
         "effects": results,
         # What an effect does is worked out for the day it was planned, however late it runs.
         "today": local_date(effect.planned_at),
     }
+
+
+def _reasons(opened: Opened, decision: Decision | None) -> list[str]:
+    """Return the grounds of the decision as the applicant reads them."""
+    if decision is None:
+        return []
+    named = {
+        reason.id: reason.text.in_language(opened.case.language)
+        for state in opened.definition.states.values()
+        for action in state.actions
+        if action.id == decision.action
+        for reason in action.reasons
+    }
+    return [named.get(reason, reason) for reason in decision.reasons]
 
 
 def _note(effect: Effect, status: Status, error: PencereError, *, at: datetime) -> None:

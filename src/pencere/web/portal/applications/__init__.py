@@ -1,0 +1,1 @@
+"""Pages of an application: one question a page, then check, pay, sign."""

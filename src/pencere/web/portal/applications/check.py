@@ -1,0 +1,99 @@
+"""Checking the answers: everything on one page, then paying, signing or sending."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from pencere.kernel.clock import local_date
+from pencere.kernel.dates import format_date
+from pencere.services import eligibility
+from pencere.services.clock import end_of_term
+from pencere.services.model import QuestionType, SignatureLevel
+from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.drafts import Writing
+from pencere.web.cases.domain.submission import (
+    document_to_sign,
+    fee_of,
+    must_pay,
+    subject_of,
+    submit,
+)
+from pencere.web.cases.models import Draft
+from pencere.web.exchange import gateway
+from pencere.web.payments.domain.charges import paid_charge
+from pencere.web.portal.applications.opening import now, open_writing, with_draft
+from pencere.web.portal.applications.shown import answer_shown, facts_of, fee_lines
+from pencere.web.rules import rule, signed_in
+from pencere.web.texts import current_language, t
+
+
+@rule(signed_in)
+@require_http_methods(["GET", "HEAD", "POST"])
+@with_draft
+def check(request: HttpRequest, draft: Draft) -> HttpResponse:
+    """Show all answers; lead on to what is left: the fee, the signature, sending."""
+    writing = open_writing(draft, anew=request.method == "POST")
+    if writing.next_question is not None or isinstance(
+        eligibility.check(writing.definition, writing.context), eligibility.NotEligible
+    ):
+        return HttpResponseRedirect(reverse("application", args=[draft.id]))
+    if request.method == "POST":
+        return _go_on(writing)
+    return render(request, "portal/applications/check.jinja", _page(writing))
+
+
+def _go_on(writing: Writing) -> HttpResponse:
+    draft, definition = writing.draft, writing.definition
+    fee = fee_of(writing, at=now())
+    if must_pay(definition, fee) and paid_charge(subject_of(draft)) is None:
+        return HttpResponseRedirect(reverse("application_pay", args=[draft.id]))
+    if definition.signature is not SignatureLevel.NONE:
+        return HttpResponseRedirect(reverse("application_sign", args=[draft.id]))
+    document = document_to_sign(writing=writing, language=current_language(), at=now())
+    case = submit(draft=draft, application=document, signed=None, gateway=gateway(), at=now())
+    return HttpResponseRedirect(reverse("case", args=[case.number]) + "?received=1")
+
+
+def _page(writing: Writing) -> dict[str, object]:
+    draft, definition = writing.draft, writing.definition
+    fee = fee_of(writing, at=now())
+    way = writing.way
+    rows = [
+        {
+            "label": question.ask.in_language(current_language()),
+            "value": answer_shown(question, writing.answers.get(question.id))
+            or t("application.not_answered"),
+            "question": question,
+            "upload": writing.answers.get(question.id)
+            if question.type is QuestionType.PHOTO
+            else None,
+        }
+        for question in way
+    ]
+    return {
+        "draft": draft,
+        "definition": definition,
+        "rows": rows,
+        "facts": facts_of(writing),
+        "fee": fee,
+        "fee_lines": fee_lines(fee),
+        "is_paid": paid_charge(subject_of(draft)) is not None,
+        "must_pay": must_pay(definition, fee),
+        "signs": definition.signature is not SignatureLevel.NONE,
+        "due": _due(writing),
+        "steps": len(way) + 1,
+        "back": reverse("application_question", args=[draft.id, way[-1].id])
+        if way
+        else reverse("service", args=[draft.service]),
+    }
+
+
+def _due(writing: Writing) -> str | None:
+    """Return the last lawful day if the application is sent today; None when it is at once."""
+    term = writing.definition.term
+    if term.length == 0:
+        return None
+    today = local_date(now())
+    last = end_of_term(today, term.length, term.unit, definitions.calendar())
+    return format_date(last, current_language())

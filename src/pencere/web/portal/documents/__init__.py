@@ -1,0 +1,1 @@
+"""The person's documents: the list, one, its file."""

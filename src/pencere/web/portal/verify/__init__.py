@@ -1,0 +1,1 @@
+"""Verifying a document: anybody, by code, by QR, by the file itself."""

@@ -1,0 +1,153 @@
+"""Green, amber or red, in words. What is uploaded is read in memory and kept nowhere."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.views.decorators.http import require_POST, require_safe
+
+from pencere.documents.code import parse_code
+from pencere.documents.report import Report, Verdict
+from pencere.documents.texts import texts as document_texts
+from pencere.documents.verify import verify
+from pencere.kernel.dates import format_instant
+from pencere.kernel.errors import Invalid, Missing
+from pencere.kernel.text import LANGUAGES
+from pencere.web.country import country
+from pencere.web.issued.domain import finding
+from pencere.web.issued.domain.sealing import anchors
+from pencere.web.issued.models import IssuedDocument
+from pencere.web.issued.models.document import Status
+from pencere.web.rules import public, rule
+from pencere.web.texts import current_language, t
+
+LARGEST_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict in words; `light` is green, amber or red."""
+
+    light: str
+    heading: str
+    note: str
+    rows: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...] = ()
+
+
+@rule(public)
+@require_safe
+def short(request: HttpRequest, code: str) -> HttpResponse:
+    """Lead from the QR to the page, in the reader's language."""
+    wanted = translation.get_language_from_request(request)
+    language = wanted if wanted in LANGUAGES else LANGUAGES[0]
+    with translation.override(language):
+        return HttpResponseRedirect(reverse("verify_code", args=[code[:64]]))
+
+
+@rule(public)
+@require_safe
+def ask(request: HttpRequest) -> HttpResponse:
+    """Ask for a code or a file; a code that is given leads to its page."""
+    typed = request.GET.get("code", "").strip()
+    if not typed:
+        return _form(request)
+    try:
+        return HttpResponseRedirect(reverse("verify_code", args=[parse_code(typed)]))
+    except Invalid:
+        return _form(request, code=typed, errors={"code": t("verify.bad_code")}, status=422)
+
+
+@rule(public)
+@require_safe
+def by_code(request: HttpRequest, code: str) -> HttpResponse:
+    """Say whether the document of a code is still good."""
+    try:
+        document = finding.by_code(code)
+    except Invalid:
+        return _form(request, code=code, errors={"code": t("verify.bad_code")}, status=422)
+    except Missing:
+        answer = Answer("red", t("verify.bad"), t("verify.unknown_code"), ())
+        return _page(request, answer, status=404)
+    return _page(request, _of_document(document, t("verify.code_note")))
+
+
+@rule(public)
+@require_POST
+def by_file(request: HttpRequest) -> HttpResponse:
+    """Verify a file. It is read, judged and forgotten."""
+    given = request.FILES.get("file")
+    if given is None:
+        return _form(request, errors={"file": t("verify.no_file")}, status=422)
+    content = given.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        return _form(request, errors={"file": t("verify.too_large")}, status=422)
+    report = verify(content, anchors(), settings.CLOCK.now())
+    return _page(request, _of_report(report))
+
+
+def _of_report(report: Report) -> Answer:
+    reasons = tuple(_reason(code) for code in report.reasons)
+    seal = _seal_rows(report)
+    document = finding.by_digest(bytes.fromhex(report.sha256))
+    if report.verdict is Verdict.INVALID:
+        return Answer("red", t("verify.bad"), "", seal, reasons)
+    if document is not None and report.verdict is Verdict.VALID:
+        shown = _of_document(document, t("verify.good_note"))
+        return Answer(shown.light, shown.heading, shown.note, (*shown.rows, *seal))
+    if report.verdict is Verdict.VALID:
+        return Answer("amber", t("verify.foreign"), "", seal)
+    return Answer("amber", t("verify.bad"), "", seal, reasons)
+
+
+def _of_document(document: IssuedDocument, note: str) -> Answer:
+    language = current_language()
+    rows = [
+        (t("verify.kind"), document.name[language]),
+        (t("verify.issuer"), country().body(document.body).names.in_language(language)),
+        (t("verify.issued"), format_instant(document.issued_at, language)),
+    ]
+    since = t("verify.since", time=format_instant(document.status_at, language))
+    match document.status:
+        case Status.REVOKED:
+            return Answer("red", t("verify.revoked"), since, tuple(rows))
+        case Status.SUPERSEDED:
+            return Answer("amber", t("verify.superseded"), since, tuple(rows))
+        case _:
+            return Answer("green", t("verify.good"), note, tuple(rows))
+
+
+def _seal_rows(report: Report) -> tuple[tuple[str, str], ...]:
+    rows = []
+    if report.signer is not None:
+        rows.append((t("verify.signer"), report.signer.organization or report.signer.name))
+    if report.signed_at is not None:
+        rows.append((t("verify.sealed_at"), format_instant(report.signed_at, current_language())))
+    return tuple(rows)
+
+
+def _reason(code: str) -> str:
+    return document_texts("reasons")[code].in_language(current_language())
+
+
+def _form(
+    request: HttpRequest,
+    *,
+    code: str = "",
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    found = errors or {}
+    page = {
+        "code": code[:64],
+        "errors": found,
+        "summary": [{"text": text, "name": name} for name, text in found.items()],
+    }
+    return render(request, "portal/verify/ask.jinja", page, status=status)
+
+
+def _page(request: HttpRequest, answer: Answer, *, status: int = 200) -> HttpResponse:
+    return render(request, "portal/verify/answer.jinja", {"answer": answer}, status=status)

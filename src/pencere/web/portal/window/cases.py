@@ -1,0 +1,246 @@
+"""A case on its own page: received, the clock, what happened, documents, answering again."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from pencere.kernel.dates import format_instant
+from pencere.kernel.errors import Conflict, Missing
+from pencere.services import forms
+from pencere.services.catalogue import Catalogue
+from pencere.services.forms import FieldError, FieldErrors, Upload
+from pencere.services.model import Action, QuestionType, Role
+from pencere.web.cases.domain import acting, attachments, reading
+from pencere.web.cases.domain.reading import Opened
+from pencere.web.cases.models import Case, Draft
+from pencere.web.country import country
+from pencere.web.issued.domain import finding
+from pencere.web.portal.applications.shown import answer_shown, shown_fact
+from pencere.web.portal.window.receipt import receipt_pdf
+from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
+from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.texts import current_language, t
+
+RELOAD_S = 3
+
+
+@rule(signed_in)
+@require_safe
+def case(request: HttpRequest, number: str) -> HttpResponse:
+    """Show a case to its applicant."""
+    found = reading.case_of(person=visit_of(request).person, number=number)
+    return _page(request, found)
+
+
+@rule(signed_in)
+@require_safe
+def state(request: HttpRequest, number: str) -> HttpResponse:
+    """Tell a waiting page to load again when what it waits for is there."""
+    found = reading.case_of(person=visit_of(request).person, number=number)
+    waits = unfinished(found) == "preparing"
+    return JsonResponse({"address": None if waits else reverse("case", args=[number])})
+
+
+@rule(signed_in)
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer(request: HttpRequest, number: str) -> HttpResponse:
+    """Answer again what the body asked for."""
+    found = reading.case_of(person=visit_of(request).person, number=number)
+    opened = reading.open_case(found, at=settings.CLOCK.now())
+    action = _own_action(opened, withdraws=False)
+    if request.method != "POST" or action is None:
+        return HttpResponseRedirect(reverse("case", args=[number]) + "#answer")
+    answers: dict[str, object] = {}
+    errors: list[FieldError] = []
+    for asked in opened.machine.asked:
+        try:
+            answers[asked] = _answer(request, opened, asked)
+        except FieldErrors as refusal:
+            errors += refusal.errors
+    if errors:
+        return _page(request, found, errors=errors, status=422)
+    try:
+        acting.resubmit(
+            case=found,
+            applicant=visit_of(request).person,
+            action=action.id,
+            answers=answers,
+            version=_version(request, opened),
+            at=settings.CLOCK.now(),
+        )
+    except Conflict:  # answered already, in another tab
+        return HttpResponseRedirect(reverse("case", args=[number]))
+    messages.success(request, t("case.sent_again"))
+    return HttpResponseRedirect(reverse("case", args=[number]))
+
+
+@rule(signed_in)
+@require_POST
+def withdraw(request: HttpRequest, number: str) -> HttpResponse:
+    """Take an application back where the service allows it."""
+    found = reading.case_of(person=visit_of(request).person, number=number)
+    opened = reading.open_case(found, at=settings.CLOCK.now())
+    action = _own_action(opened, withdraws=True)
+    if action is not None:
+        acting.resubmit(
+            case=found,
+            applicant=visit_of(request).person,
+            action=action.id,
+            answers={},
+            version=_version(request, opened),
+            at=settings.CLOCK.now(),
+        )
+        messages.info(request, t("case.withdrawn"))
+    return HttpResponseRedirect(reverse("case", args=[number]))
+
+
+@rule(signed_in)
+@require_safe
+def receipt(request: HttpRequest, number: str) -> HttpResponse:
+    """Give the receipt of an application as a PDF."""
+    found = reading.case_of(person=visit_of(request).person, number=number)
+    opened = reading.open_case(found, at=settings.CLOCK.now())
+    response = HttpResponse(
+        receipt_pdf(opened, language=current_language()), content_type="application/pdf"
+    )
+    response["Content-Disposition"] = f'attachment; filename="{number}.pdf"'
+    return response
+
+
+def _page(
+    request: HttpRequest, found: Case, *, errors: list[FieldError] | None = None, status: int = 200
+) -> HttpResponse:
+    opened = reading.open_case(found, at=settings.CLOCK.now())
+    language, definition = current_language(), opened.definition
+    now_in = definition.states[found.state]
+    waits = unfinished(found)
+    said = errors or []
+    page = {
+        "case": found,
+        "definition": definition,
+        "state": now_in,
+        "kind": kind_of(now_in, found.outcome),
+        "body": country().body(found.body).names.in_language(language),
+        "clock": clock_of(found, opened.machine, at=settings.CLOCK.now()),
+        "history": history_of(found, definition),
+        "waits": waits,
+        "is_received": "received" in request.GET,
+        "submitted_at": format_instant(found.submitted_at, language),
+        "documents": list(
+            finding.documents_of(found.person).filter(case=found.number).order_by("issued_at")
+        ),
+        "answers": _answers(opened),
+        "facts": _facts(opened),
+        "asked": [definition.question(name) for name in opened.machine.asked]
+        if _own_action(opened, withdraws=False)
+        else [],
+        "withdraws": _own_action(opened, withdraws=True),
+        "comment": _comment(found),
+        "reasons": _reasons(opened),
+        "errors": {error.field: error.say.in_language(language) for error in said},
+        "summary": [
+            {"text": error.say.in_language(language), "name": error.field} for error in said
+        ],
+        "version": opened.machine.version,
+        "offers": _offers(opened),
+        "reload_s": RELOAD_S,
+    }
+    return render(request, "portal/window/case.jinja", page, status=status)
+
+
+def _answer(request: HttpRequest, opened: Opened, asked: str) -> object:
+    question = opened.definition.question(asked)
+    if question is None:
+        raise Missing("question.missing")
+    raw: dict[str, Any] = {name: request.POST.get(name, "") for name in question.fields()}
+    if question.type in {QuestionType.PHOTO, QuestionType.FILE}:
+        given = request.FILES.get(asked)
+        raw = {asked: None}
+        if given is not None:
+            draft = Draft.objects.get(number=opened.case.number)
+            raw[asked] = attachments.add(
+                draft=draft,
+                question=question,
+                name=given.name or "",
+                file=given,
+                at=settings.CLOCK.now(),
+            )
+    value = forms.clean(question, raw, opened.context)
+    if isinstance(value, Upload):
+        return {name: getattr(value, name) for name in value.__slots__}
+    return value
+
+
+def _version(request: HttpRequest, opened: Opened) -> int:
+    given = request.POST.get("version", "")
+    return int(given) if given.isdigit() else opened.machine.version
+
+
+def _own_action(opened: Opened, *, withdraws: bool) -> Action | None:
+    actions = opened.definition.states[opened.machine.state].actions
+    own = (action for action in actions if action.by is Role.APPLICANT)
+    return next((action for action in own if action.danger is withdraws), None)
+
+
+def _answers(opened: Opened) -> list[dict[str, str]]:
+    return [
+        {
+            "label": question.ask.in_language(current_language()),
+            "value": answer_shown(question, opened.answers[question.id]),
+        }
+        for question in opened.definition.questions
+        if question.id in opened.answers
+    ]
+
+
+def _facts(opened: Opened) -> list[Any]:
+    shown = (
+        shown_fact(opened.definition, name, fact["value"], fact["asked_at"], Role.APPLICANT)
+        for name, fact in opened.application["facts"].items()
+    )
+    return [fact for fact in shown if fact is not None]
+
+
+def _comment(found: Case) -> str:
+    """Return what the officer wrote with their last act, for the applicant to read."""
+    event = found.events.filter(kind="acted").exclude(words_sealed=None).last()
+    return "" if event is None else str(reading.words_of(event).get("comment", ""))
+
+
+def _reasons(opened: Opened) -> list[str]:
+    decision = opened.machine.decision
+    if decision is None:
+        return []
+    return [
+        reason.text.in_language(current_language())
+        for state in opened.definition.states.values()
+        for action in state.actions
+        if action.id == decision.action
+        for reason in action.reasons
+        if reason.id in decision.reasons
+    ]
+
+
+def _offers(opened: Opened) -> list[dict[str, str]]:
+    if opened.case.outcome != "granted":
+        return []
+    catalogue = Catalogue.load(country().folder)
+    found = []
+    for name in opened.definition.offers:
+        try:
+            entry = catalogue.get(name)
+        except Missing:
+            continue
+        found.append(
+            {
+                "href": reverse("service", args=[name]),
+                "label": entry.names.in_language(current_language()),
+                "icon": "document",
+            }
+        )
+    return found

@@ -1,0 +1,22 @@
+"""Addresses of the window."""
+
+from django.urls import path
+
+from pencere.web.portal.window import access, cases, data, home, notices, payments
+
+urlpatterns = [
+    path("window/", home.home, name="window"),
+    path("window/notices/", notices.listed, name="notifications"),
+    path("window/notices/<uuid:message_id>/", notices.one, name="notification"),
+    path("window/data/", data.registers_page, name="my_data"),
+    path("window/data/<slug:subsystem>/<slug:name>/", data.one, name="my_data_register"),
+    path("window/access/", access.listed, name="access_log"),
+    path("window/access/<slug:subsystem>/<str:exchange>/", access.proof, name="access_proof"),
+    path("window/payments/", payments.listed, name="payments"),
+    path("window/payments/<uuid:charge_id>/", payments.receipt, name="payment_receipt"),
+    path("cases/<str:number>/", cases.case, name="case"),
+    path("cases/<str:number>/state/", cases.state, name="case_state"),
+    path("cases/<str:number>/answer/", cases.answer, name="case_answer"),
+    path("cases/<str:number>/withdraw/", cases.withdraw, name="case_withdraw"),
+    path("cases/<str:number>/receipt.pdf", cases.receipt, name="case_receipt"),
+]
