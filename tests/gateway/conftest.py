@@ -2,40 +2,56 @@
 
 import asyncio
 import http.client
+import itertools
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import pytest
 import uvloop
+from tests.conftest import Database, Postgres
+
+from pencere.gateway.config import NodeConfig
+from pencere.gateway.node import Node
+from pencere.gateway.node_file import write_node_file
+from pencere.gateway.throwaway import DirectoryKey, make_key
+from pencere.kernel.clock import FixedClock, SystemClock
+from pencere.ops.databases import close_to_strangers
+from pencere.ops.databases import make_database as create_database
 
 T = TypeVar("T")
 FREE_PORTS = range(9400, 9600)
 
 
 def free_port() -> int:
-    """Find a port of this plane's range that nobody listens on."""
-    for port in FREE_PORTS:
-        if port in _given:
-            continue
+    """Find a port of this plane's range that nobody listens on; workers have their own parts."""
+    for _ in FREE_PORTS:
+        port = next(_ports)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            _given.add(port)
             return port
     raise RuntimeError("no free port")
 
 
-_given: set[int] = set()
+def _mine() -> range:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
+    return range(FREE_PORTS.start + 50 * worker, FREE_PORTS.start + 50 * (worker + 1))
+
+
+_ports = itertools.cycle(_mine() if "PYTEST_XDIST_WORKER" in os.environ else FREE_PORTS)
 
 
 class Loop:
@@ -228,3 +244,211 @@ def wait_until(claim: Callable[[], bool], timeout_s: float = 5.0) -> None:
 
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+PERSON = "5KQ2R7A"
+OTHER_PERSON = "6ABCD12"
+CLIENT_KEY = "key-of-the-portal"
+CONSUMER, PROVIDER = "AZ/GOV/idda/node", "AZ/GOV/azintelecom/node"
+SERVICE = "/r1/AZ/GOV/mia/population/person"
+
+
+def headers(**changes: str | None) -> list[tuple[str, str]]:
+    """The headers of a complete request; `purpose=None` leaves one out."""
+    values: dict[str, str | None] = {
+        "client": "AZ/GOV/idda/portal",
+        "key": CLIENT_KEY,
+        "user": f"AZ{PERSON}",
+        "purpose": "identify",
+        "basis": "personal-data-law",
+        "case": "2026-000123",
+        "person": PERSON,
+    }
+    names = {
+        "client": "X-Road-Client",
+        "key": "Pencere-Client-Key",
+        "user": "X-Road-UserId",
+        "purpose": "Pencere-Purpose",
+        "basis": "Pencere-Legal-Basis",
+        "case": "Pencere-Case",
+        "person": "Pencere-Person",
+    }
+    values |= changes
+    return [(names[key], value) for key, value in values.items() if value is not None]
+
+
+class Pair:
+    """Two nodes with a directory, clocks and databases that a test may spoil."""
+
+    def __init__(
+        self, folder: Path, loop: Loop, upstream: Upstream, databases: tuple[Any, Any]
+    ) -> None:
+        self.folder, self.loop, self.upstream, self.databases = folder, loop, upstream, databases
+        now = SystemClock().now()
+        self.clocks = (FixedClock(now), FixedClock(now))
+        self.keys = (make_key(CONSUMER, self.clocks[0]), make_key(PROVIDER, self.clocks[1]))
+        self.directory_key = DirectoryKey()
+        self.link_ports = (free_port(), free_port())
+        self.changes: dict[str, Any] = {}
+        self.nodes: list[Node | None] = [None, None]
+        self.ports = [free_port(), free_port()]
+        self.files = [key.write(folder, f"node{at}") for at, key in enumerate(self.keys)]
+        self.anchors = folder / "anchors.pem"
+        self.anchors.write_bytes(b"".join(crt.read_bytes() for crt, _ in self.files))
+        write_node_file(folder / "0.json", clients={"AZ/GOV/idda/portal": CLIENT_KEY}, services={})
+        url = f"http://127.0.0.1:{upstream.port}"
+        write_node_file(
+            folder / "1.json",
+            clients={},
+            services={"AZ/GOV/mia/population": {"url": url, "bearer": "secret-of-registers"}},
+        )
+        self.publish(1)
+
+    def payload(self, version: int) -> dict[str, Any]:
+        now = self.clocks[0].now()
+        agreement = {
+            "consumer": "AZ/GOV/idda/portal",
+            "endpoints": [["POST", "/query"], ["GET", "/records/*"]],
+            "purposes": ["identify"],
+            "legal_bases": ["personal-data-law"],
+            "from": "2026-01-01",
+            "until": "2027-12-31",
+        }
+        population = "AZ/GOV/mia/population"
+        payload = {
+            "format": "pencere-directory/1",
+            "instance": "AZ",
+            "version": version,
+            "issued_at": now.isoformat(),
+            "expires_at": (now + timedelta(hours=24)).isoformat(),
+            "members": [
+                {"id": "AZ/GOV/idda", "name": {"az": "İRİA"}, "subsystems": [{"code": "portal"}]},
+                {"id": "AZ/GOV/mia", "name": {"az": "DİN"}, "subsystems": [{"code": "population"}]},
+            ],
+            "nodes": [
+                {
+                    "id": name,
+                    "address": f"127.0.0.1:{self.link_ports[at]}",
+                    "serves": [("AZ/GOV/idda/portal", population)[at]],
+                    "certificates": [self.keys[at].entry("tls"), self.keys[at].entry("sign")],
+                }
+                for at, name in enumerate((CONSUMER, PROVIDER))
+            ],
+            "services": [
+                {
+                    "id": f"{population}/person",
+                    "type": "REST",
+                    "endpoints": [["POST", "/query"]],
+                    "demands": ["purpose", "legal-basis", "case", "person", "user"],
+                    "timeout_s": 5,
+                }
+            ],
+            "agreements": [
+                {"id": "a-1", "service": f"{population}/person", **agreement},
+                {
+                    "id": "a-2",
+                    "service": f"{population}/findUsage",
+                    **agreement,
+                    "endpoints": [["POST", "**"]],
+                },
+            ],
+        }
+        return payload | self.changes
+
+    def publish(self, version: int, *, to: tuple[int, ...] = (0, 1), **changes: Any) -> None:
+        """Write a directory for the nodes named; they look once a second."""
+        payload = self.payload(version) | changes
+        for at in to:
+            file = self.folder / f"directory{at}.jws"
+            temporary = file.with_suffix(".new")
+            temporary.write_text(self.directory_key.sign(payload), encoding="ascii")
+            temporary.replace(file)
+
+    def config(self, at: int, **changes: Any) -> NodeConfig:
+        values: dict[str, Any] = {
+            "node": (CONSUMER, PROVIDER)[at],
+            "database_url": self.databases[at].app,
+            "secret": f"secret of node {at}",
+            "signer": self.keys[at],
+            "tls_certificate": self.files[at][0],
+            "tls_key": self.files[at][1],
+            "tls_anchors": self.anchors,
+            "node_file": self.folder / f"{at}.json",
+            "directory_file": self.folder / f"directory{at}.jws",
+            "directory_cache": self.folder / f"cache{at}.jws",
+            "verify_directory": self.directory_key.verify,
+            "client_port": self.ports[at],
+            "link_port": self.link_ports[at],
+            "clock": self.clocks[at],
+            "grace_s": 3.0,
+        }
+        return NodeConfig(**(values | changes))
+
+    def start(self, *which: int, **changes: Any) -> None:
+        async def make(at: int) -> None:
+            node = Node(self.config(at, **changes))
+            self.nodes[at] = node
+            await node.start()
+
+        for at in which or (0, 1):
+            self.loop.call(make(at))
+
+    def stop(self, *which: int) -> None:
+        for at in which or (0, 1):
+            node, self.nodes[at] = self.nodes[at], None
+            if node is not None:
+                self.loop.call(node.stop())
+
+    def node(self, at: int) -> Node:
+        found = self.nodes[at]
+        assert found is not None
+        return found
+
+    def version(self, at: int) -> int:
+        directory = self.node(at).core.directory.newest
+        return directory.version if directory else 0
+
+    def ask(
+        self, given: list[tuple[str, str]] | None = None, body: bytes = b"{}", path: str = "/query"
+    ) -> Answer:
+        return ask(
+            self.ports[0], "POST", SERVICE + path, headers() if given is None else given, body
+        )
+
+    def rows(self, at: int, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.databases[at].superuser) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture(scope="session")
+def databases(
+    postgres: Postgres, _templates: Callable[[str], str]
+) -> Iterator[tuple[Database, Database]]:
+    """The two databases of the run: a log is only ever added to, so tests can share it."""
+    made = []
+    for kind in ("gateway_portal", "gateway_agencies"):
+        name = f"{kind}_{os.getpid()}_shared"
+        with psycopg.connect(postgres.superuser_url(), autocommit=True) as server:
+            create_database(server, name, owner=f"{kind}_owner", template=_templates(kind))
+        with psycopg.connect(postgres.superuser_url(name), autocommit=True) as inside:
+            close_to_strangers(inside, name, app=f"{kind}_app")
+
+        def url(user: Any, kind: str = kind, name: str = name) -> str:
+            whole = postgres.installation.database_url(kind, user)
+            return whole.replace(f"/{kind}?", f"/{name}?")
+
+        made.append(Database(name, url("owner"), url("app"), postgres.superuser_url(name)))
+    yield made[0], made[1]
+    with psycopg.connect(postgres.superuser_url(), autocommit=True) as server:
+        for one in made:
+            server.execute(f'drop database "{one.name}" with (force)'.encode())
+
+
+@pytest.fixture
+def pair(
+    tmp_path: Path, loop: Loop, upstream: Upstream, databases: tuple[Database, Database]
+) -> Iterator[Pair]:
+    found = Pair(tmp_path, loop, upstream, databases)
+    yield found
+    upstream.released.set()
+    found.stop()

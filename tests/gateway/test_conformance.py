@@ -6,11 +6,12 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Database
 from tests.gateway.conftest import SHARED, Answer, Loop, Upstream, ask, free_port
 
 from pencere.gateway.sandbox import Sandbox, SandboxConfig
@@ -40,7 +41,7 @@ def setting(
     tmp_path: Path,
     upstream: Upstream,
     loop: Loop,
-    make_database: Callable[[str], Any],
+    databases: tuple[Database, Database],
 ) -> Iterator[Setting]:
     statuses, codes = request.param
     document = json.loads(_FIXTURE.read_text())
@@ -54,8 +55,8 @@ def setting(
     config = SandboxConfig(
         file,
         free_port(),
-        make_database("gateway_portal").app,
-        make_database("gateway_agencies").app,
+        databases[0].app,
+        databases[1].app,
         (free_port(), free_port()),
     )
 

@@ -233,6 +233,9 @@ class Connection(asyncio.Protocol):
         self._phase = _Phase.BODY
         if self._current is None:
             self._deadline = self._loop.time() + self._limits.body_s
+        if self._parser.should_upgrade():
+            # The parser would take the body for the other protocol's bytes and lose it.
+            self._stop_parsing(400, "protocol upgrades are not spoken here")
         hosts = 0
         for name, value in self._headers:
             lower = name.lower()
