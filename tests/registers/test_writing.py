@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 
+import asyncpg
 import pytest
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, PencereError, Refused
@@ -327,3 +328,31 @@ async def test_unknown_things_are_named(sea) -> None:
 
 def test_every_reason_has_its_class() -> None:
     assert {Conflict.status, Invalid.status, Missing.status, Refused.status} == {409, 400, 404, 403}
+
+
+async def test_a_server_that_dies_between_the_two_steps_leaves_the_old_licence(sea) -> None:
+    async with sea.open() as registers:
+        old = await sea.granted(registers)
+        await give_number(registers, sea.licence, sea.caller(), "warm-up")
+        blocker = await asyncpg.connect(sea.superuser)
+        turn = blocker.transaction()
+        await turn.start()
+        # The number is taken after the old licence was annulled: there the replacement waits.
+        await blocker.execute("select from registers.number_series for update")
+        operations = [change("annul", old), sea.create(number=None)]
+        effect = asyncio.create_task(
+            write(registers, sea.licence, sea.caller(), operations, "effect-1")
+        )
+        while not await blocker.fetch("select from pg_locks where not granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await blocker.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
+        code = await failing(effect)
+        await turn.rollback()
+        await blocker.close()
+        between = await registers.find(sea.licence, sea.caller(), {"person": sea.meri})
+        done = await write(registers, sea.licence, sea.caller(), operations, "effect-1")
+        after = await registers.find(sea.licence, sea.caller(), {"person": sea.meri})
+
+    assert code[0] == "database.unavailable"
+    assert between == [old]
+    assert after == done[1:]
