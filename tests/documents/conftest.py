@@ -3,10 +3,11 @@
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -24,8 +25,6 @@ from pencere.trust.issuance import Issuance
 from pencere.trust.keystore import Keystore
 from pencere.trust.profile import load_authority
 
-PORT = 9290
-BASE_URL = f"http://127.0.0.1:{PORT}"
 PASSPHRASE = "the passphrase of the tests"
 
 SERVER = """
@@ -51,8 +50,12 @@ def create():
 @dataclass(frozen=True)
 class TrustCentre:
     centre: Centre
-    service: SealService
-    tsa_url: str
+    service: SealService | None
+    base_url: str
+
+    @property
+    def tsa_url(self) -> str:
+        return f"{self.base_url}/tsa"
 
     @property
     def root(self) -> x509.Certificate:
@@ -63,7 +66,7 @@ class TrustCentre:
         credential = self.centre.issue_seal(
             body=body, organization="Sınaq idarəsi", token=token, names="Sınaq idarəsi"
         )
-        return SealService(f"{BASE_URL}/csc/v1", token, credential)
+        return SealService(f"{self.base_url}/csc/v1", token, credential)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +76,9 @@ def trust_centre(postgres, _templates, tmp_path_factory):
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         make_database(server, name, owner="trust_owner", template=_templates("trust"))
     url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
-    issuance = Issuance(url, load_authority(), BASE_URL, SystemClock(), b"k" * 32)
+    port = _free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    issuance = Issuance(url, load_authority(), base_url, SystemClock(), b"k" * 32)
     centre = Centre(issuance, Keystore(folder / "keys", PASSPHRASE), folder / "pki")
     centre.found()
     (folder / "trust_for_tests.py").write_text(SERVER)
@@ -81,13 +86,13 @@ def trust_centre(postgres, _templates, tmp_path_factory):
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "granian", "--interface", "asgi", "--factory"),
-            *("--host", "127.0.0.1", "--port", str(PORT), "--no-ws", "trust_for_tests:create"),
+            *("--host", "127.0.0.1", "--port", str(port), "--no-ws", "trust_for_tests:create"),
         ],
         cwd=folder,
         env={
             **os.environ,
             "CONNINFO": url,
-            "BASE_URL": BASE_URL,
+            "BASE_URL": base_url,
             "FOLDER": str(folder),
             "PASSPHRASE": PASSPHRASE,
             "PYTHONPATH": str(folder),
@@ -96,9 +101,9 @@ def trust_centre(postgres, _templates, tmp_path_factory):
         stderr=subprocess.STDOUT,
     )
     try:
-        _wait_for(f"{BASE_URL}/healthz", process, folder / "log")
-        made = TrustCentre(centre, None, f"{BASE_URL}/tsa")
-        yield TrustCentre(centre, made.seal_of("sinaq"), f"{BASE_URL}/tsa")
+        _wait_for(f"{base_url}/healthz", process, folder / "log")
+        made = TrustCentre(centre, None, base_url)
+        yield replace(made, service=made.seal_of("sinaq"))
     finally:
         process.terminate()
         process.wait(10)
@@ -144,6 +149,13 @@ def tool(name):
         pytest.skip(f"{name} is not installed")
     assert path is not None, f"{name} is not installed"
     return path
+
+
+def _free_port() -> int:
+    # Certificates name the port, so it is chosen before they are made; runs may go side by side.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:

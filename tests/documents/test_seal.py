@@ -1,6 +1,8 @@
 """Seals made through the trust service as it runs, and what becomes of them when it does not."""
 
+import asyncio
 import base64
+import io
 import json
 import subprocess
 import threading
@@ -8,7 +10,18 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from asn1crypto import x509 as asn1_x509
+from asn1crypto.ocsp import OCSPResponse
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESPassed
+from pyhanko.sign.validation import DocumentSecurityStore
+from pyhanko.sign.validation.ades import ades_with_time_validation
+from pyhanko.sign.validation.policy_decl import LocalKnowledge, SignatureValidationSpec
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationCheckingPolicy
+from pyhanko_certvalidator.registry import SimpleTrustManager
+from pyhanko_certvalidator.revinfo.archival import OCSPContainer
 from tests.documents.conftest import seal, tool
 
 from pencere.documents.remote import SealService
@@ -16,7 +29,7 @@ from pencere.documents.seal import seal_pdf
 from pencere.kernel.errors import PencereError
 from pencere.trust.store import Reason
 
-NOWHERE = "http://127.0.0.1:9299"
+NOWHERE = "http://127.0.0.1:9"
 
 
 def code_of(trust_centre, pdf, **changes):
@@ -127,14 +140,43 @@ def test_a_signature_of_another_key_is_never_put_into_a_document(trust_centre, p
         (LyingService,),
         {"certificates": trust_centre.service.certificates(), "signature": signature},
     )
-    server = ThreadingHTTPServer(("127.0.0.1", 9291), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        lying = SealService("http://127.0.0.1:9291/csc/v1", "token", "seal-sinaq")
+        lying = SealService(f"http://127.0.0.1:{server.server_port}/csc/v1", "token", "seal-sinaq")
 
         assert code_of(trust_centre, plain, service=lying) == "seal.signature"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_the_validation_of_pyhanko_with_time_passes(trust_centre, sealed):
+    # EN 319 102-1 section 5.5, by an engine that reads the evidence we give it and no more.
+    reader = PdfFileReader(io.BytesIO(sealed))
+    store = DocumentSecurityStore.read_dss(reader)
+    roots = [asn1_x509.Certificate.load(trust_centre.root.public_bytes(Encoding.DER))]
+    answers = [
+        OCSPContainer.load_multi(OCSPResponse.load(one.get_object().data)) for one in store.ocsps
+    ]
+    policy = CertValidationPolicySpec(
+        trust_manager=SimpleTrustManager.build(trust_roots=roots),
+        revinfo_policy=CertRevTrustPolicy(RevocationCheckingPolicy.from_legacy("require")),
+    )
+    knowledge = LocalKnowledge(
+        known_ocsps=[one for found in answers for one in found],
+        known_certs=list(store.load_certs()),
+    )
+    (signature,) = reader.embedded_signatures
+
+    result = asyncio.run(
+        ades_with_time_validation(
+            signature.signed_data,
+            SignatureValidationSpec(policy, local_knowledge=knowledge),
+            raw_digest=signature.compute_digest(),
+        )
+    )
+
+    assert result.ades_subindic is AdESPassed.OK

@@ -150,6 +150,7 @@ class SealService:
                 raise Refused("seal.signature")
             key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
         except (KeyError, TypeError, ValueError, binascii.Error, InvalidSignature) as error:
+            self._chain = None  # the seal may have a new key: ask again next time
             raise Refused("seal.signature") from error
         return signature
 

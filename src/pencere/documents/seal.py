@@ -7,9 +7,9 @@ without asking anybody.
 
 import asyncio
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from asn1crypto import tsp
@@ -191,9 +191,17 @@ def _store(certificates: Sequence[asn1_x509.Certificate]) -> SimpleCertificateSt
     return store
 
 
-@cache
+# A new certificate of the authority is noticed when its stamper is made anew.
+_STAMPER_S = 300.0
+_stampers: dict[str, tuple[float, _Stamper]] = {}
+
+
 def _stamper(url: str) -> _Stamper:
-    return _Stamper(url)
+    until, kept = _stampers.get(url, (0.0, None))
+    if kept is None or time.monotonic() > until:
+        kept = _Stamper(url)
+        _stampers[url] = (time.monotonic() + _STAMPER_S, kept)
+    return kept
 
 
 def _is_revocation(error: BaseException) -> bool:
