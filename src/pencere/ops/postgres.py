@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "port": "5432",
     "max_connections": "120",
-    "shared_buffers": "128MB",
+    "shared_buffers": "64MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "max_wal_size": "2GB",

@@ -25,6 +25,8 @@ ATTEMPTS_AT_START = 3
 LONGEST_BACK_OFF_S = 30.0
 STEADY_AFTER_S = 60.0  # after this long the next death starts with the shortest back-off again
 HEALTH_EVERY_S = 10.0
+# Many small threads: glibc would keep an arena of memory for each.
+LEAN = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 
 
@@ -207,7 +209,7 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={**os.environ, **self.installation.environment(), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **self.installation.environment(), **LEAN},
                 preexec_fn=dying_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one thread only
             )
         child.identity = Identity.of(child.process.pid)
@@ -260,7 +262,9 @@ class Supervisor:
 def _turn_over(log: Path) -> None:
     """Keep one older log beside the present one."""
     try:
-        if log.stat().st_size > LARGEST_LOG_BYTES:
+        if log.stat().st_size > # Many small threads: glibc would keep an arena of memory for each.
+LEAN = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+LARGEST_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
     except FileNotFoundError:
         pass

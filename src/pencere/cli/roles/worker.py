@@ -1,0 +1,35 @@
+"""The worker: jobs of the portal and the office from every queue, and the order of their log."""
+
+import os
+
+import django
+
+from pencere.cli.roles.ledger import start_sequencer
+from pencere.ops.installation import Installation
+
+CONCURRENCY = 4
+POLL_S = 5.0  # a job is announced; this finds what was announced while nobody listened
+STOP_WITHIN_S = 8.0  # a job cut off is taken up again by the next worker
+
+
+def serve(installation: Installation) -> None:
+    """Run until told to stop."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "pencere.web.settings.worker"
+    django.setup(set_prefix=False)
+    # It can be imported only when Django is set up.
+    from procrastinate.contrib.django import app  # noqa: PLC0415
+    from procrastinate.contrib.django.django_connector import DjangoConnector  # noqa: PLC0415
+
+    assert isinstance(app.connector, DjangoConnector)  # noqa: S101  # the app is Django's own
+    sequencer = start_sequencer(installation, "worker")
+    # It has no address to ask: this file says to the supervisor that it works.
+    (installation.run / "worker.ready").touch()
+    try:
+        with app.replace_connector(app.connector.get_worker_connector()) as worker:
+            worker.run_worker(
+                concurrency=CONCURRENCY,
+                fetch_job_polling_interval=POLL_S,
+                shutdown_graceful_timeout=STOP_WITHIN_S,
+            )
+    finally:
+        sequencer.stop()
