@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pencere.countries.datafile import Node
+from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured, Missing
 from pencere.kernel.identifiers import parse_fin, parse_phone, parse_voen
 from pencere.kernel.text import Text

@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from pencere.countries.datafile import Node
+from pencere.kernel.datafile import Node
 from pencere.kernel.errors import PencereError
 from pencere.kernel.text import LANGUAGES, Text
 

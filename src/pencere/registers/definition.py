@@ -10,8 +10,8 @@ from typing import Literal
 from jsonschema import Draft202012Validator, FormatChecker
 
 from pencere.countries import Country
-from pencere.countries.datafile import Node
 from pencere.kernel.canonical import sha256_of
+from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
 from pencere.registers.numbering import Numbering

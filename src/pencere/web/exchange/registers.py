@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pencere.countries.datafile import read_yaml
+from pencere.kernel.datafile import read_yaml
 from pencere.kernel.errors import Missing
 from pencere.kernel.text import Text
 from pencere.web.country import country

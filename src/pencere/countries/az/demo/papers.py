@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from pencere.countries.az.demo.people import Person
 from pencere.countries.country import Country
-from pencere.countries.datafile import Node
 from pencere.countries.stream import Stream
+from pencere.kernel.datafile import Node
 
 # A record to be: register, day from which it holds, data.
 Entry = tuple[str, date, dict[str, object]]

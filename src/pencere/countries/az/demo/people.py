@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from itertools import accumulate
 
 from pencere.countries.country import Country, Region
-from pencere.countries.datafile import Node
 from pencere.countries.stream import Stream
+from pencere.kernel.datafile import Node
 
 # Digits and Latin capitals without I and O: the letters of a FIN.
 FIN_LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"

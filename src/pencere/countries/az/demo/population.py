@@ -16,8 +16,8 @@ from pencere.countries.az.demo.papers import (
 )
 from pencere.countries.az.demo.people import Address, Families, Person, postal_code_of
 from pencere.countries.country import Country, DemoPerson
-from pencere.countries.datafile import Node
 from pencere.countries.stream import Stream
+from pencere.kernel.datafile import Node
 
 # Numbers of the ready persons' papers stand above all counted ones.
 _READY_FROM = 9_000_001

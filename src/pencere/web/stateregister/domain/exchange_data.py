@@ -6,7 +6,7 @@ from datetime import date
 from types import MappingProxyType
 
 from pencere.countries.country import Country
-from pencere.countries.datafile import Node
+from pencere.kernel.datafile import Node
 from pencere.kernel.text import Text
 
 # Answered by the node of the provider itself.

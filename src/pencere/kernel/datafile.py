@@ -1,4 +1,4 @@
-"""YAML files of a country; a mistake names its file, key, value and a valid example."""
+"""YAML files of definitions; a mistake names its file, key, value and a valid example."""
 
 from collections.abc import Mapping
 from pathlib import Path
