@@ -12,9 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
-from pencere.countries.datafile import Node
 from pencere.kernel.errors import Missing
 from pencere.kernel.text import Text
+from pencere.rules.place import Place
+from pencere.rules.yamlfile import load_yaml
 
 Value = int | Decimal
 UNITS = ("qepik", "rate", "number")
@@ -62,40 +63,36 @@ def load_parameters(folder: Path, acts: frozenset[str]) -> Mapping[str, Paramete
     """
     found: dict[str, Parameter] = {}
     for path in sorted(folder.glob("*.yaml")):
-        for key, node in Node.of_file(path).children("parameters").items():
+        for key, node in Place(load_yaml(path), path, "").named("parameters"):
             if key in found:
-                raise node.wrong("names", "one parameter of this key in all files")
+                raise node.wrong("names", example="one parameter of this key in all files")
             found[key] = _parameter(key, node, acts)
     return MappingProxyType(found)
 
 
-def _parameter(key: str, node: Node, acts: frozenset[str]) -> Parameter:
-    unit = node.string("unit", "qepik")
+def _parameter(key: str, node: Place, acts: frozenset[str]) -> Parameter:
+    unit = node.text("unit")
     if unit not in UNITS:
-        raise node.wrong("unit", "qepik")
-    given = node.values.get("rows")
-    if not isinstance(given, list) or not given:
-        raise node.wrong("rows", "a list of {value, from, act, article, source}")
-    rows = [
-        _row(Node(node.file, f"{node.at('rows')}.{index}", values), unit, acts)
-        for index, values in enumerate(given)
-    ]
+        raise node.wrong("unit", example="qepik")
+    rows = [_row(row, unit, acts) for row in node.nodes("rows")]
+    if not rows:
+        raise node.wrong("rows", example="a list of {value, from, act, article, source}")
     rows.sort(key=lambda row: row.start)
     for earlier, later in pairwise(rows):
         if earlier.until is None or earlier.until >= later.start:
-            raise node.wrong("rows", f"until the day before {later.start.isoformat()}")
-    return Parameter(key, node.text("names"), unit, tuple(rows))
+            raise node.wrong("rows", example=f"until the day before {later.start.isoformat()}")
+    return Parameter(key, node.words("names"), unit, tuple(rows))
 
 
-def _row(node: Node, unit: str, acts: frozenset[str]) -> Row:
-    act = node.string("act", min(acts, default="an act of acts.yaml"))
+def _row(node: Place, unit: str, acts: frozenset[str]) -> Row:
+    act = node.text("act")
     if act not in acts:
-        raise node.wrong("act", min(acts, default="an act of acts.yaml"))
-    start = _day(node, "from")
-    until = _day(node, "until") if node.has("until") else None
+        raise node.wrong("act", example=min(acts, default="an act of acts.yaml"))
+    start = node.day("from")
+    until = node.day("until") if node.has("until") else None
     if until is not None and until < start:
-        raise node.wrong("until", start.isoformat())
-    given = node.values.get("value")
+        raise node.wrong("until", example=start.isoformat())
+    given = node.content.get("value")
     value: Value | Mapping[str, Value]
     if isinstance(given, Mapping):
         value = MappingProxyType(
@@ -108,30 +105,23 @@ def _row(node: Node, unit: str, acts: frozenset[str]) -> Row:
         start=start,
         until=until,
         act=act,
-        article=node.string_or("article", ""),
-        source=node.string("source", "gazette number"),
-        provisional=node.values.get("provisional") is True,
+        article=node.maybe_text("article") or "",
+        source=node.text("source"),
+        provisional=node.flag("provisional"),
     )
 
 
-def _value(node: Node, key: str, given: object, unit: str) -> Value:
+def _value(node: Place, key: str, given: object, unit: str) -> Value:
     if unit in {"qepik", "number"}:
         if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-            raise node.wrong(key, 3000)
+            raise node.wrong(key, example=3000)
         return given
     if not isinstance(given, str):
-        raise node.wrong(key, "'0.14' in quotes")
+        raise node.wrong(key, example="'0.14' in quotes")
     try:
         rate = Decimal(given)
     except InvalidOperation as error:
-        raise node.wrong(key, "'0.14' in quotes") from error
+        raise node.wrong(key, example="'0.14' in quotes") from error
     if not rate.is_finite() or rate < 0:
-        raise node.wrong(key, "'0.14' in quotes")
+        raise node.wrong(key, example="'0.14' in quotes")
     return rate
-
-
-def _day(node: Node, key: str) -> date:
-    value = node.values.get(key)
-    if not isinstance(value, date):
-        raise node.wrong(key, "2026-01-01")
-    return value

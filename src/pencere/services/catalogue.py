@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from pencere.kernel.errors import Misconfigured, Missing
 from pencere.kernel.text import LANGUAGES, Text
+from pencere.rules.yamlfile import load_yaml
 from pencere.services import schemas
 from pencere.services.definition import FILE, load
 from pencere.services.model import Basis, Definition
 from pencere.services.reading import Node
-from pencere.services.yamlfile import load_yaml
 
 MAX_VERSIONS = 100
 

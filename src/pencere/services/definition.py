@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from pencere.kernel.errors import Misconfigured
 from pencere.kernel.text import Text
+from pencere.rules.yamlfile import load_yaml
 from pencere.services import model, schemas
 from pencere.services.reading import Node
-from pencere.services.yamlfile import load_yaml
 
 FILE = "service.yaml"
 

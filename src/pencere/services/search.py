@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pencere.kernel.alphabet import fold
 from pencere.kernel.text import LANGUAGES
+from pencere.rules.yamlfile import load_yaml
 from pencere.services.catalogue import Catalogue, Entry
-from pencere.services.yamlfile import load_yaml
 
 MAX_QUERY = 200
 MAX_WORDS = 12

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pencere.kernel.text import Text
-from pencere.services.yamlfile import load_yaml
+from pencere.rules.yamlfile import load_yaml
 
 
 @cache

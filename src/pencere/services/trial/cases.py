@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from pencere.kernel.errors import PencereError
+from pencere.rules.yamlfile import load_yaml
 from pencere.services import forms, schemas
 from pencere.services.eligibility import NotEligible
 from pencere.services.lints.surroundings import Surroundings
 from pencere.services.model import Definition, Role
 from pencere.services.trial.story import Story, begin
-from pencere.services.yamlfile import load_yaml
 
 FILE = "cases.yaml"
 _OFFICER = "officer-1"
