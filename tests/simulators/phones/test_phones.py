@@ -120,6 +120,33 @@ def test_a_request_is_answered_once(service: Service, owner: Owner) -> None:
     }
 
 
+def test_the_request_asked_for_last_is_shown_first(service: Service, owner: Owner) -> None:
+    client = service.client()
+    client.authenticate(owner.fin, owner.number, "Birinci", "az")
+    waiting(owner)
+    client.authenticate(owner.fin, owner.number, "İkinci", "az")
+    for _ in range(50):
+        shown = owner.look()
+        if shown["further"] == 1:
+            break
+        time.sleep(0.1)
+
+    assert (shown["request"]["text"], shown["further"]) == ("İkinci", 1)
+
+
+def test_our_own_page_may_press_a_button(service: Service, owner: Owner) -> None:
+    service.client().authenticate(owner.fin, owner.number, "Giriş", "az")
+
+    answer = requests.post(
+        f"{owner.url}/az/phones/{owner.name}/cancel",
+        data={"request": waiting(owner)["id"]},
+        headers={"Origin": owner.url, "Sec-Fetch-Site": "same-origin"},
+        timeout=5,
+    )
+
+    assert answer.history[0].status_code == 303
+
+
 def test_a_page_of_another_site_presses_no_button(service: Service, owner: Owner) -> None:
     service.client().authenticate(owner.fin, owner.number, "Giriş", "az")
     request = waiting(owner)

@@ -24,6 +24,12 @@ class Screen:
         """The keys whose PIN is blocked."""
         return [purpose for purpose in PURPOSES if self.tries_left[purpose] == 0]
 
+    @property
+    def state(self) -> str:
+        """A word that changes when there is something else to show."""
+        shown = self.request.id if self.request else "idle"
+        return " ".join([shown, "on" if self.is_connected else "off", *self.blocked])
+
 
 class Phone:
     """One person's phone."""
@@ -35,10 +41,10 @@ class Phone:
         self._clock = clock
 
     def screen(self) -> Screen:
-        """Return what is shown: the oldest request first."""
+        """Return what is shown: the newest request first, as it is the one just asked for."""
         now = self._clock.now()
         waiting = self.link.requests(now)
-        request = waiting[0] if waiting else None
+        request = waiting[-1] if waiting else None
         return Screen(
             self.sim.card,
             self.link.is_connected,

@@ -1,32 +1,37 @@
-// Without this file the page refreshes itself; with it, only what has changed is put in place,
-// and never while someone types.
+// Without this file an idle page refreshes itself; with it, the page changes when there is
+// something else to show, and never while someone types.
 (function () {
   "use strict";
   var main = document.getElementById("main");
-  var last = null;
-  function idle() {
-    var field = document.activeElement;
-    return !(field && field.tagName === "INPUT") &&
-      !main.querySelector('input[type="password"]') && !document.hidden;
+  function state(root) {
+    var holder = root.querySelector("[data-state]");
+    return holder ? holder.dataset.state : "";
+  }
+  function isQuiet() {
+    var typed = Array.from(main.querySelectorAll("input[type=password]")).some(function (field) {
+      return field.value !== "";
+    });
+    return !typed && !document.hidden;
   }
   function look() {
-    if (!idle()) { return; }
-    fetch(location.href.split("#")[0], { headers: { "X-Refresh": "1" }, cache: "no-store" })
+    if (!isQuiet()) { return; }
+    fetch(location.pathname, { cache: "no-store" })
       .then(function (answer) { return answer.ok ? answer.text() : null; })
       .then(function (text) {
-        if (text === null || !idle()) { return; }
+        if (text === null || !isQuiet()) { return; }
         var fresh = new DOMParser().parseFromString(text, "text/html").getElementById("main");
-        if (!fresh || fresh.innerHTML === last) { return; }
-        if (last !== null && fresh.innerHTML !== main.innerHTML) {
-          main.innerHTML = fresh.innerHTML;
-          var pin = document.getElementById("pin");
-          if (pin) { pin.focus(); }
-        }
-        last = fresh.innerHTML;
+        if (!fresh || state(fresh) === state(main)) { return; }
+        main.innerHTML = fresh.innerHTML;
+        var pin = document.getElementById("pin");
+        if (pin) { pin.focus(); }
       })
       .catch(function () { return null; });
   }
-  if (main && main.dataset.refresh !== "0") { last = ""; setInterval(look, 1200); }
+  // A form's answer has the form's address; what is shown then comes from the phone's.
+  if (/\/(confirm|cancel|unblock)$/.test(location.pathname)) {
+    history.replaceState(null, "", location.pathname.replace(/\/[a-z]+$/, ""));
+  }
+  if (main) { setInterval(look, 1200); }
   var error = document.getElementById("error");
   if (error) { error.focus(); }
 }());
