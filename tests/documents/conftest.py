@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import requests
 from cryptography import x509
+from hypothesis import settings
 
 from pencere.documents.make import make_pdf
 from pencere.documents.remote import SealService
@@ -24,6 +25,9 @@ from pencere.trust.ceremony import Centre
 from pencere.trust.issuance import Issuance
 from pencere.trust.keystore import Keystore
 from pencere.trust.profile import load_authority
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 PASSPHRASE = "the passphrase of the tests"
 
