@@ -262,9 +262,7 @@ class Supervisor:
 def _turn_over(log: Path) -> None:
     """Keep one older log beside the present one."""
     try:
-        if log.stat().st_size > # Many small threads: glibc would keep an arena of memory for each.
-LEAN = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
-LARGEST_LOG_BYTES:
+        if log.stat().st_size > LARGEST_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
     except FileNotFoundError:
         pass
