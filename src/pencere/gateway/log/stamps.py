@@ -19,7 +19,7 @@ from asn1crypto import tsp
 from pencere.gateway.config import TokenVerifier
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.kernel.clock import Clock
-from pencere.kernel.errors import Refused, Unavailable
+from pencere.kernel.errors import PencereError, Refused, Unavailable
 from pencere.ledger.proofs import leaf_hash, root
 from pencere.trust.timestamps import request as time_stamp_request
 
@@ -87,7 +87,7 @@ class Stamper:
                 self.trouble = ""
             except (
                 OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
-                Unavailable, Refused,
+                PencereError,
             ) as problem:  # fmt: skip
                 self.trouble = str(problem) or type(problem).__name__
                 log.warning("time_stamp_failed reason=%s", self.trouble)
