@@ -24,8 +24,8 @@ def grant_daily_rights(using: str = "default", **_signal: Any) -> None:
         cursor.execute(sql.SQL("grant usage on schema public to {}").format(user))
         there = set(connection.introspection.table_names(cursor))
         for model in apps.get_models(include_auto_created=True):
-            table = model._meta.db_table
-            if table not in there or not model._meta.managed:
+            table = model._meta.db_table  # noqa: SLF001 - Django documents _meta
+            if table not in there or not model._meta.managed:  # noqa: SLF001 - Django documents _meta
                 continue
             rights = "select, insert"
             if not getattr(model, "append_only", False):

@@ -106,7 +106,7 @@ def rule(a_rule: Rule) -> Callable[[View], View]:
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    from pencere.web.identity.doors import ask_to_sign_in  # identity guards its views with rules
+    from pencere.web.identity.doors import ask_to_sign_in  # noqa: PLC0415 - identity guards its views with rules
 
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"code": "sign_in.needed"}, status=401)

@@ -34,6 +34,7 @@ class Sentence:
 
     @property
     def has_plurals(self) -> bool:
+        """Say whether the sentence changes with a count."""
         return any(len(forms) > 1 for forms in self.forms.values())
 
     def form(self, language: str, count: int | None = None) -> str:
@@ -146,7 +147,9 @@ def _leaves(
 def _sentence(file: Path, key: str, leaf: Mapping[str, object]) -> Sentence:
     if set(leaf) != set(LANGUAGES):
         raise _refusal(file, key, sorted(leaf), "az, en and ru")
-    forms = {language: _forms(file, key, language, leaf[language]) for language in LANGUAGES}
+    forms: dict[str, Mapping[str, str]] = {
+        language: _forms(file, key, language, leaf[language]) for language in LANGUAGES
+    }
     names = {
         language: frozenset(
             name for pattern in of.values() for name in _PLACEHOLDER.findall(pattern)
@@ -162,17 +165,19 @@ def _sentence(file: Path, key: str, leaf: Mapping[str, object]) -> Sentence:
 
 
 def _forms(file: Path, key: str, language: str, value: object) -> Mapping[str, str]:
-    forms = dict(value) if isinstance(value, Mapping) else {"other": value}
+    forms: dict[str, object] = dict(value) if isinstance(value, Mapping) else {"other": value}
+    said: dict[str, str] = {}
     if isinstance(value, Mapping):
         needed = {*Locale.parse(language).plural_form.tags, "other"}
         if set(forms) != needed:
             raise _refusal(file, f"{key}.{language}", sorted(forms), ", ".join(sorted(needed)))
-    for pattern in forms.values():
+    for category, pattern in forms.items():
         if not isinstance(pattern, str) or not pattern.strip():
             raise _refusal(file, f"{key}.{language}", pattern, "a sentence")
         if _PLACEHOLDER.sub("", pattern).count("{") or _PLACEHOLDER.sub("", pattern).count("}"):
             raise _refusal(file, f"{key}.{language}", pattern, "placeholders like {name}")
-    return forms
+        said[category] = pattern
+    return said
 
 
 def _refusal(file: Path, key: str, value: object, example: str) -> Misconfigured:

@@ -26,7 +26,7 @@ def application(role: str) -> WSGIHandler:
 
 def check_everything() -> None:
     """Refuse what would otherwise fail before a reader."""
-    from pencere.web.jinja.environment import compile_everything  # needs settings
+    from pencere.web.jinja.environment import compile_everything  # noqa: PLC0415 - needs settings
 
     compile_everything()
     get_resolver().url_patterns  # noqa: B018 - imports every view

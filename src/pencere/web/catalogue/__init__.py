@@ -1,1 +1,1 @@
-"""What is counted about services: how often they are opened and what was searched in vain. A data app."""
+"""The catalogue as pages use it, and what is searched for, found and missed. A data app."""

@@ -52,9 +52,9 @@ class SignInForm:
             errors["fin"] = t("sign_in.fin_wrong")
         try:
             phone = parse_phone(typed_phone)
-            if not is_mobile(phone):
-                raise Invalid("phone.not_mobile")
         except Invalid:
+            phone = None
+        if phone is None or not is_mobile(phone):
             errors["phone"] = t("sign_in.phone_wrong")
         return cls(
             fin=typed_fin,

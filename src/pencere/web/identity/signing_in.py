@@ -54,10 +54,12 @@ class Progress:
 
     @property
     def is_waiting(self) -> bool:
+        """The telephone has not answered."""
         return self.outcome == WAITING
 
     @property
     def is_signed(self) -> bool:
+        """The telephone has signed; `finish` lets the person in."""
         return self.outcome == SIGNED
 
 
@@ -70,7 +72,7 @@ class Finished:
     next_address: str
 
 
-def begin(
+def begin(  # noqa: PLR0913 - facts of one request, all by name
     *,
     telephone: Telephone,
     fin: Fin,
@@ -91,7 +93,7 @@ def begin(
     asked = telephone.ask(fin=fin, phone=phone, language=language)
     token = secrets.token_urlsafe(32)
     digest = _digest(token)
-    facts = {"fin": fin, "phone": phone, "session": asked.session, "code": asked.code}
+    facts = {"fin": fin, "phone": phone, "session": json.dumps(asked.session), "code": asked.code}
     SignIn.objects.create(
         token_digest=digest,
         sealed=_seal(facts, digest),
@@ -132,7 +134,7 @@ def _ask(telephone: Telephone, row: SignIn, at: datetime) -> None:
     facts = _open(row)
     row.asked_at = at
     try:
-        certified = telephone.poll(facts["session"])
+        certified = telephone.poll(json.loads(facts["session"]))
     except PencereError as refusal:
         if refusal.status != 503:
             row.outcome = refusal.code

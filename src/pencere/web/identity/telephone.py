@@ -1,23 +1,33 @@
 """The telephone of a person, as signing in sees it: asked, then polled.
 
 `MobileTelephone` speaks to the certification centre's mobile signing service through
-`pencere.trust.mobile`, which checks signature, chain and revocation before it answers.
+`pencere.trust.mobile`, which checks signature, chain and revocation before it answers. Which
+telephone an installation has is the setting TELEPHONE.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
+from cryptography import x509
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from pencere.kernel.identifiers import Fin, Phone
+from pencere.trust.mobile import MobileIdClient, RelyingParty, Session, Signed
 from pencere.web.people.domain.vault import Identity
+from pencere.web.texts import texts
+
+# Public certificates in `data/pki` on the path of a person's certificate.
+ANCHORS = ("root", "issuing-person")
+RELYING_PARTY = "portal"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that lies on the telephone, and the code to compare."""
+    """A request that lies on the telephone: texts to keep, and the code to compare."""
 
-    session: str
+    session: dict[str, str]
     code: str
 
 
@@ -34,7 +44,7 @@ class Telephone(Protocol):
     def ask(self, *, fin: Fin, phone: Phone, language: str) -> Asked:
         """Put a request on the telephone."""
 
-    def poll(self, session: str) -> Certified | None:
+    def poll(self, session: dict[str, str]) -> Certified | None:
         """Return None while the person has not answered.
 
         Raises:
@@ -43,7 +53,43 @@ class Telephone(Protocol):
         """
 
 
+class MobileTelephone:
+    """Mobile signing of the certification centre."""
+
+    def ask(self, *, fin: Fin, phone: Phone, language: str) -> Asked:
+        """Ask for the authentication key; the words are shown on the telephone."""
+        words = texts().say("sign_in.on_phone", language)
+        session = mobile_client().authenticate(fin, phone, words, language)
+        return Asked(session.as_json(), session.verification_code)
+
+    def poll(self, session: dict[str, str]) -> Certified | None:
+        """Ask once, without waiting: the page waits."""
+        answer = mobile_client().poll(Session(**session))  # type: ignore[arg-type] # kind is text
+        if not isinstance(answer, Signed):
+            return None
+        named = answer.identity
+        return Certified(Identity(named.fin, named.given_name, named.surname))
+
+
+@cache
+def mobile_client() -> MobileIdClient:
+    """Return the portal's client of the mobile signing service, made at first use."""
+    installation = settings.INSTALLATION
+    return MobileIdClient(
+        base_url=installation.address("trust"),
+        relying_party=RelyingParty(
+            installation.relying_party(RELYING_PARTY), settings.RELYING_PARTY_NAME
+        ),
+        secret=installation.secret(f"mobile/{RELYING_PARTY}"),
+        anchors=[
+            x509.load_pem_x509_certificate((installation.pki / f"{name}.crt").read_bytes())
+            for name in ANCHORS
+        ],
+        clock=settings.CLOCK,
+    )
+
+
 def telephone() -> Telephone:
     """Return the telephone service of this installation."""
-    kept: Telephone = settings.TELEPHONE()
-    return kept
+    chosen: Telephone = import_string(settings.TELEPHONE)()
+    return chosen

@@ -2,6 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from pencere.web.identity.office import views as office
+from pencere.web.identity.provider.urls import urlpatterns as provider_urls
 from pencere.web.identity.views import held_form, sign_in, sign_out
 
 Routes = list[URLPattern | URLResolver]
@@ -18,6 +20,11 @@ portal_pages: Routes = [
     path("sign-in/state/", sign_in.state, name="sign_in_state"),
     path("sign-in/cancel/", sign_in.cancel, name="sign_in_cancel"),
 ]
-provider_routes: Routes = []
-office_pages: Routes = [*_shared]
-office_routes: Routes = []
+provider_routes: Routes = [*provider_urls]
+
+office_pages: Routes = [
+    *_shared,
+    path("sign-in/", office.begin, name="sign_in"),
+    path("signed-out/", office.signed_out, name="signed_out"),
+]
+office_routes: Routes = [path("sign-in/callback", office.callback, name="sign_in_callback")]

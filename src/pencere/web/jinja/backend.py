@@ -55,7 +55,7 @@ class Page:
         try:
             return environment(current_language()).get_template(self.name)
         except TemplateNotFound as fault:
-            raise TemplateDoesNotExist(fault.name or self.name) from fault
+            raise TemplateDoesNotExist(str(fault.name or self.name)) from fault
 
 
 class _Late:

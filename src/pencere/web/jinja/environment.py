@@ -13,7 +13,7 @@ from pencere.kernel.dates import format_date, format_instant
 from pencere.kernel.money import format_amount
 from pencere.kernel.text import LANGUAGES, Text
 from pencere.web.jinja.icons import icon
-from pencere.web.jinja.sentences import SentenceResolver
+from pencere.web.jinja.sentences import JOIN, SentenceResolver, join_sentence
 from pencere.web.static_files import static_url
 from pencere.web.texts import texts
 
@@ -48,6 +48,7 @@ class PageEnvironment(Environment):
             return value if isinstance(value, str) else value.in_language(language)
 
         self.globals.update(
+            {JOIN: join_sentence},
             t=t,
             url=reverse,
             static=static_url,
@@ -66,7 +67,8 @@ class PageEnvironment(Environment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         resolved = SentenceResolver(texts(), self.language, name, filename).visit(tree)
-        assert isinstance(resolved, nodes.Template)
+        if not isinstance(resolved, nodes.Template):
+            raise TypeError("a template's tree begins with a template")
         return resolved
 
 

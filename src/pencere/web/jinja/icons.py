@@ -5,20 +5,20 @@ from markupsafe import Markup
 from pencere.kernel.errors import Misconfigured
 
 _DRAWINGS = {
-    "birth": '<circle cx="12" cy="7" r="3.2"/><path d="M5 21c0-4 3-7 7-7s7 3 7 7"/>',
-    "marriage": '<circle cx="9" cy="14" r="5.5"/><circle cx="15" cy="14" r="5.5"/>'
+    "child": '<circle cx="12" cy="7" r="3.2"/><path d="M5 21c0-4 3-7 7-7s7 3 7 7"/>',
+    "rings": '<circle cx="9" cy="14" r="5.5"/><circle cx="15" cy="14" r="5.5"/>'
     '<path d="m9 8.5-2-4h4zM15 8.5l-2-4h4z"/>',
-    "moving": '<path d="M3 11 12 4l9 7M6 9.5V20h12V9.500M10 20v-6h4v6"/>',
+    "house": '<path d="M3 11 12 4l9 7M6 9.5V20h12V9.500M10 20v-6h4v6"/>',
     "car": '<path d="M3 16v-3l2-5.500h14L21 13v3zM3 13h18"/>'
     '<circle cx="7" cy="17.5" r="2"/><circle cx="17" cy="17.5" r="2"/>',
-    "work": '<path d="M3 8h18v12H3zM9 8V5h6v3M3 13h18"/>',
-    "study": '<path d="m2 9 10-5 10 5-10 5zM6 11.500V17c3 2.5 9 2.5 12 0v-5.5"/>',
+    "briefcase": '<path d="M3 8h18v12H3zM9 8V5h6v3M3 13h18"/>',
+    "cap": '<path d="m2 9 10-5 10 5-10 5zM6 11.500V17c3 2.5 9 2.5 12 0v-5.5"/>',
     "building": '<path d="M4 21V10l8-6 8 6v11M9 21v-7h6v7"/>',
-    "health": '<path d="M12 20S4 14.5 4 9a4.3 4.3 0 0 1 8-2 4.3 4.3 0 0 1 8 2c0 5.5-8 11-8 11z"/>',
-    "retirement": '<circle cx="12" cy="12" r="9"/><path d="M12 6.500V12l4 2.5"/>',
-    "death": '<path d="M9 10h6v11H9zM12 10V7M12 7c-2-2 0-3.5 0-4.5 0 1 2 2.5 0 4.500z"/>',
-    "business": '<path d="M4 21V5h10v16M14 10h6v11M7.5 9h3M7.5 13h3M7.5 17h3"/>',
-    "documents": '<path d="M3 5h18v14H3z"/><circle cx="9" cy="11" r="2.3"/>'
+    "heart": '<path d="M12 20S4 14.5 4 9a4.3 4.3 0 0 1 8-2 4.3 4.3 0 0 1 8 2c0 5.5-8 11-8 11z"/>',
+    "clock": '<circle cx="12" cy="12" r="9"/><path d="M12 6.500V12l4 2.5"/>',
+    "candle": '<path d="M9 10h6v11H9zM12 10V7M12 7c-2-2 0-3.5 0-4.5 0 1 2 2.5 0 4.500z"/>',
+    "office": '<path d="M4 21V5h10v16M14 10h6v11M7.5 9h3M7.5 13h3M7.5 17h3"/>',
+    "card": '<path d="M3 5h18v14H3z"/><circle cx="9" cy="11" r="2.3"/>'
     '<path d="M5.5 16.500c.6-2 2-3 3.5-3s2.9 1 3.5 3M15 10h3M15 13.500h3"/>',
     "other": '<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"/>',
     "search": '<circle cx="11" cy="11" r="6.5"/><path d="m16 16 5 5"/>',

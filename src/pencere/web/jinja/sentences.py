@@ -9,11 +9,21 @@ import re
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
 
 from pencere.kernel.errors import Misconfigured
 from pencere.web.texts import Texts
 
+JOIN = "join_sentence"
+
 _PARTS = re.compile(r"\{([a-z_]+)\}")
+
+
+def join_sentence(*parts: object) -> str:
+    """Put the pieces together; when a fact is markup the others are escaped beside it."""
+    if any(hasattr(part, "__html__") for part in parts):
+        return Markup("").join(parts)  # type: ignore[arg-type] # it escapes what is no markup
+    return "".join(map(str, parts))
 
 
 class SentenceResolver(NodeTransformer):
@@ -61,4 +71,5 @@ def _pattern(pattern: str, facts: dict[str, nodes.Expr], line: int) -> nodes.Exp
             parts.append(facts[piece])
         elif piece:
             parts.append(nodes.Const(piece, lineno=line))
-    return nodes.Concat(parts, lineno=line)
+    # Not nodes.Concat: the compiler folds constants in it and forgets that one was markup.
+    return nodes.Call(nodes.Name(JOIN, "load"), parts, [], None, None, lineno=line)

@@ -34,6 +34,7 @@ class Compression:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         response = self._get_response(request)
         if (
             hasattr(response, "page_cache_s")

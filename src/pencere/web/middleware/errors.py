@@ -92,6 +92,7 @@ class Errors:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
@@ -131,10 +132,10 @@ def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse:
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token is missing or old; Django's own wording stays in the log."""
     _log.info("csrf_refused reason=%r", reason[:80])
-    return answer(request, PencereErrorOfForm("form.expired"))
+    return answer(request, ExpiredFormError("form.expired"))
 
 
-class PencereErrorOfForm(PencereError):
+class ExpiredFormError(PencereError):
     """A form that did not come from a page of ours, or from one opened too long ago."""
 
     status = 403

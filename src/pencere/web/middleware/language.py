@@ -36,6 +36,8 @@ class LanguageOfAddress:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        language: str
         head = request.path_info[1:].partition("/")[0]
         if head in LANGUAGES:
             language = head

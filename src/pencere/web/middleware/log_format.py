@@ -5,6 +5,9 @@ import time
 
 
 class UtcFormatter(logging.Formatter):
-    """The standard formatter with `gmtime`."""
+    """The standard formatter in UTC."""
 
-    converter = time.gmtime
+    @staticmethod
+    def converter(seconds: float | None) -> time.struct_time:
+        """Give UTC."""
+        return time.gmtime(seconds)

@@ -61,6 +61,7 @@ class KeptPage:
 
     @property
     def size_bytes(self) -> int:
+        """The room it takes."""
         return len(self.plain) + len(self.packed)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
@@ -77,6 +78,8 @@ class KeptPage:
             if response.status_code != 304 or name != "Content-Type":
                 response[name] = value
         response["ETag"] = self.etag
+        if response.status_code == 200:
+            response["Content-Length"] = str(len(response.content))
         return response
 
 
@@ -93,6 +96,7 @@ class PageCache:
         self._lock = Lock()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         if not _may_be_kept_for(request):
             return self._pack(request, self._get_response(request))
         key = (request.META.get("HTTP_HOST", ""), request.path_info)
@@ -136,7 +140,7 @@ class PageCache:
         return KeptPage(
             plain=response.content,
             packed=pack(response.content),
-            headers=tuple(response.items()),
+            headers=tuple((k, v) for k, v in response.items() if k != "Content-Length"),
             etag=f'"{sha256(response.content).hexdigest()[:24]}"',
             until=self._monotonic() + seconds,
         )
@@ -158,6 +162,7 @@ class PageCache:
         if accepts_packed(request) and not response.streaming:
             response.content = pack(response.content)
             response["Content-Encoding"] = "gzip"
+            response["Content-Length"] = str(len(response.content))
         return response
 
 

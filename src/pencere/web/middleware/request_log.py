@@ -34,6 +34,7 @@ class RequestLog:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         begun = time.perf_counter()
         response = self._get_response(request)
         took_s = time.perf_counter() - begun

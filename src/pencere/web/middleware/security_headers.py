@@ -42,6 +42,7 @@ class SecurityHeaders:
             self._headers["Strict-Transport-Security"] = _ONLY_HTTPS
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         response = self._get_response(request)
         for name, value in self._headers.items():
             response.headers.setdefault(name, value)

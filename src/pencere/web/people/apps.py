@@ -12,6 +12,6 @@ class PeopleConfig(AppConfig):
 
     def ready(self) -> None:
         """After each migration the daily user gets its rights on what is new."""
-        from pencere.web.rights import grant_daily_rights  # needs the apps to be loaded
+        from pencere.web.rights import grant_daily_rights  # noqa: PLC0415 - needs the apps to be loaded
 
         post_migrate.connect(grant_daily_rights, sender=self)

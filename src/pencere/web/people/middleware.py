@@ -22,6 +22,7 @@ class CurrentVisit:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
         token = request.COOKIES.get(settings.SESSION_COOKIE)
         request.visit = None  # type: ignore[attr-defined]
         request.ended_visit_of = None  # type: ignore[attr-defined]
@@ -46,4 +47,4 @@ def _welcome(request: HttpRequest, token: str) -> None:
     if found.needs_seeing:
         sessions.see(found.visit, at=now)
     request.visit = found.visit  # type: ignore[attr-defined]
-    request.user = found.person  # type: ignore[assignment]
+    request.user = found.person

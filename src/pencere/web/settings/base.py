@@ -49,6 +49,8 @@ TEMPLATES = [
 # What the planes below need to know. Time is read through CLOCK only.
 CLOCK = SystemClock()
 COUNTRY = "az"
+TELEPHONE = "pencere.web.identity.telephone.MobileTelephone"
+RELYING_PARTY_NAME = "Pəncərə"
 PEOPLE_KEY = INSTALLATION.secret("people")
 
 # Whose registers, services and law: a folder of pencere.countries.

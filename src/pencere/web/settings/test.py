@@ -5,6 +5,9 @@ import tempfile
 
 os.environ.setdefault("PENCERE_DATA", tempfile.mkdtemp(prefix="pencere-settings-"))
 
-from pencere.web.settings.portal import *  # noqa: E402, F403 - after the folder is named
+from pencere.web.settings.portal import *  # noqa: F403 - after the folder is named
 
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+
+# Django's live server looks for its own static files below this; the pages' are served by a view.
+STATIC_URL = "/nothing-static/"

@@ -16,7 +16,7 @@ from pencere.web.identity.forms import SignInForm
 from pencere.web.identity.signing_in import Progress
 from pencere.web.identity.telephone import telephone
 from pencere.web.middleware.errors import fault_of
-from pencere.web.people.domain import accounts
+from pencere.web.people.domain import accounts, sessions
 from pencere.web.rules import public, rule
 from pencere.web.texts import current_language, t, texts
 
@@ -28,7 +28,7 @@ RELOAD_S = 3
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask who and on which telephone; send the request there."""
-    if getattr(request, "visit", None) is not None:
+    if getattr(request, "visit", None) is not None and not _is_again(request):
         return HttpResponseRedirect(_home(request.GET.get("next")))
     if request.method == "POST":
         return _begin(request)
@@ -37,6 +37,11 @@ def ask(request: HttpRequest) -> HttpResponse:
         form = SignInForm.of(before.fin, before.phone, before.next_address)
         return _page(request, form, refusal=_sentence(before.outcome))
     return _page(request, SignInForm.empty(safe_address(request.GET.get("next"))))
+
+
+def _is_again(request: HttpRequest) -> bool:
+    """Say whether a person who is in shall prove it afresh: another system asks for it."""
+    return "again" in request.GET or request.method == "POST"
 
 
 def _begin(request: HttpRequest) -> HttpResponse:
@@ -123,6 +128,9 @@ def _finish(request: HttpRequest, token: str) -> HttpResponse:
     if finished is None:
         return HttpResponseRedirect(reverse("sign_in"))
     accounts.speak(finished.person, current_language())
+    before = getattr(request, "visit", None)
+    if before is not None:
+        sessions.end(before.person, before.session_id, at=settings.CLOCK.now())
     response = HttpResponseRedirect(_home(finished.next_address))
     set_session(response, finished.session_token)
     forget_sign_in(response)

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from pencere.web.identity.cookies import forget_session
@@ -18,7 +19,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     visit = getattr(request, "visit", None)
     if visit is not None:
         sessions.end(visit.person, visit.session_id, at=settings.CLOCK.now())
-        messages.info(request, t("sign_in.signed_out"))
-    response = HttpResponseRedirect(f"/{current_language()}/")
+        if settings.ROLE == "portal":
+            messages.info(request, t("sign_in.signed_out"))
+    home = f"/{current_language()}/"
+    response = HttpResponseRedirect(reverse("signed_out") if settings.ROLE == "office" else home)
     forget_session(response)
     return response

@@ -27,8 +27,8 @@ LONGEST = timedelta(hours=12)
 # `seen_at` is written this often at most: a page costs a read, not a write.
 SEEN_EVERY = timedelta(minutes=1)
 
-_COLUMNS = ", ".join(f"p.{field.column}" for field in Person._meta.concrete_fields)
-_NAMES = [field.attname for field in Person._meta.concrete_fields]
+_COLUMNS = ", ".join(f"p.{field.column}" for field in Person._meta.concrete_fields)  # noqa: SLF001 - Django documents _meta
+_NAMES = [field.attname for field in Person._meta.concrete_fields]  # noqa: SLF001 - Django documents _meta
 _OF_PERSON = len(_NAMES)
 
 _FIND = f"""

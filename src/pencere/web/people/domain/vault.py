@@ -35,6 +35,7 @@ class Identity:
 
     @property
     def name(self) -> str:
+        """Given name and surname."""
         return f"{self.given_name} {self.surname}".strip()
 
 

@@ -40,6 +40,11 @@ class Visit:
         return any(office.role == role and body in (None, office.body) for office in self.offices)
 
     @property
+    def acting_for(self) -> dict[str, str] | None:
+        """For whom the person acts, at least `{"name": ...}`; None for themselves."""
+        return self.remembered.get("acting_for")
+
+    @property
     def bodies(self) -> frozenset[str]:
         """The bodies the person works at."""
         return frozenset(office.body for office in self.offices)

@@ -5,6 +5,7 @@ number and name lie sealed beside it (docs/decisions/0010-personal-number-in-the
 data of a register is kept.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -39,6 +40,7 @@ class Person(models.Model):
 
     @property
     def fin(self) -> Fin:
+        """The personal number, opened now."""
         return self.identity.fin
 
     @property
@@ -48,7 +50,14 @@ class Person(models.Model):
 
     @property
     def given_name(self) -> str:
+        """How a greeting addresses the person."""
         return self.identity.given_name
+
+    @property
+    def last_login(self) -> datetime | None:
+        """When the person last proved who they are, as the OpenID provider asks it."""
+        latest = self.sessions.order_by("-begun_at").first()
+        return None if latest is None else latest.begun_at
 
     @property
     def phone(self) -> str | None:

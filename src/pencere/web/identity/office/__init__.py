@@ -1,0 +1,1 @@
+"""The office as a client of the portal's OpenID provider."""

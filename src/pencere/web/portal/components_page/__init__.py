@@ -1,0 +1,1 @@
+"""The components of the pages, each with its states: /components."""

@@ -1,0 +1,1 @@
+"""What one needs when something happens in a life."""

@@ -1,0 +1,1 @@
+"""Every service, and the page of one."""
