@@ -101,7 +101,7 @@ asyncio.run(load_population({database.app!r}, Country.load("az"), Population(300
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"5000\n"
+        assert process.stdout.readline() == b"1000\n"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     counts = await load_population(database.app, country, Population(60), CLOCK)

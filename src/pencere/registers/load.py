@@ -22,7 +22,8 @@ Entry = tuple[str, date, dict[str, object]]
 Progress = Callable[[int], None]
 Connection = psycopg.Connection[tuple[object, ...]]
 
-CHUNK = 5_000
+# Small enough for a progress bar that moves; larger ones load no faster.
+CHUNK = 1_000
 # Of each register the first records are held against the schema; the rest come from the same
 # source and differ in values only. The whole takes ten times as long.
 CHECKED = 200
