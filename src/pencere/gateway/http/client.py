@@ -243,6 +243,7 @@ class _Link(asyncio.Protocol):
         self._has_head = False
         self._has_bytes = False
         self._is_complete = False
+        self._keeps_alive = False
         self._trouble: Trouble | None = None
 
     def start(self, call: _Call) -> None:
@@ -349,12 +350,14 @@ class _Link(asyncio.Protocol):
             self._headers, self._reason = [], b""
             return
         self._is_complete = True
+        # Only here does the parser still know; afterwards it is ready for the next message.
+        self._keeps_alive = self._parser.should_keep_alive()
 
     def _finish(self) -> None:
         call, self._call = self._call, None
         reply = self._reply()
         self._used = True
-        if self.is_usable and self._parser.should_keep_alive():
+        if self.is_usable and self._keeps_alive:
             self._pool.release(self)
         else:
             self.abort()
