@@ -10,6 +10,7 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 
+from pencere.cli.boot.completed import is_completed, mark_completed
 from pencere.cli.options import installation_of, parser, remember_base_port
 from pencere.cli.progress import Pipe, Progress, for_terminal, relay, step
 from pencere.cli.roles import ORDER, WITHOUT_HTTP
@@ -135,48 +136,83 @@ def _start(supervisor: Supervisor, progress: Progress, people: int) -> bool:
     with step(progress, "PostgreSQL") as outcome:
         supervisor.start_database()
         outcome.append("embedded" if supervisor.cluster is not None else "external")
-    _boot(supervisor, progress, people)
+    installation = supervisor.installation
+    if is_completed(installation):
+        boot = _Boot(supervisor, _OnlyWords(progress), people)
+    else:
+        boot = _Boot(supervisor, progress, people)
+        boot.wait()
     if supervisor.asked_to_stop():
         return False
     with step(progress, "Processes") as outcome:
         supervisor.start_roles()
+        boot.wait()
         stopped = supervisor.asked_to_stop()
         outcome.append("stopped" if stopped else f"{len(supervisor.roles)} healthy")
     if supervisor.asked_to_stop():
         return False
+    mark_completed(installation)
     progress.say(welcome(supervisor.installation, took_s=time.monotonic() - began))
     if isinstance(progress, Pipe):
         progress.close()
     return True
 
 
-def _boot(supervisor: Supervisor, progress: Progress, people: int) -> None:
-    """Run the steps in a process of their own, so that what they load is not kept in memory."""
-    reading, writing = os.pipe()
-    command = [sys.executable, "-m", "pencere.cli.boot"]
-    with (supervisor.installation.log / "boot.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            [*command, "--people", str(people), "--progress", str(writing)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=[writing],
-            start_new_session=True,
-            env={**os.environ, **supervisor.installation.environment()},
-            preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509  # from the main thread
-        )
-    os.close(writing)
-    with os.fdopen(reading, encoding="utf-8") as source:
-        showing = threading.Thread(target=relay, args=(source, progress), daemon=True)
-        showing.start()
-        while process.poll() is None:
-            if supervisor.asked_to_stop():
-                process.terminate()
-                process.wait()
+class _Boot:
+    """The steps, in a process of their own, so that what they load is not kept in memory."""
+
+    def __init__(self, supervisor: Supervisor, progress: Progress, people: int) -> None:
+        self._supervisor = supervisor
+        installation = supervisor.installation
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", "pencere.cli.boot"]
+        with (installation.log / "boot.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+                [*command, "--people", str(people), "--progress", str(writing)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[writing],
+                start_new_session=True,
+                env={**os.environ, **installation.environment()},
+                preexec_fn=dying_with_parent(signal.SIGKILL),  # noqa: PLW1509  # main thread
+            )
+        os.close(writing)
+        self._showing = threading.Thread(target=_show, args=(reading, progress), daemon=True)
+        self._showing.start()
+
+    def wait(self) -> None:
+        """Return when all steps are done, or when the platform is asked to stop."""
+        while self._process.poll() is None:
+            if self._supervisor.asked_to_stop():
+                self._process.terminate()
+                self._process.wait()
             time.sleep(0.02)
-        showing.join()
-    if process.returncode != 0 and not supervisor.asked_to_stop():
-        raise BootFailed(process.returncode if process.returncode > 0 else 1)
+        self._showing.join()
+        code = self._process.returncode
+        if code != 0 and not self._supervisor.asked_to_stop():
+            raise BootFailed(code if code > 0 else 1)
+
+
+def _show(reading: int, progress: Progress) -> None:
+    with os.fdopen(reading, encoding="utf-8") as source:
+        relay(source, progress)
+
+
+class _OnlyWords:
+    """Progress of steps that only repeat: nothing is shown but what is wrong."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.say = progress.say
+
+    def begin(self, step: str) -> None:
+        """Show nothing."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def end(self, outcome: str) -> None:
+        """Show nothing."""
 
 
 def _reporter(progress: Progress) -> "_Reporter":
