@@ -22,7 +22,7 @@ class TermLeft:
 def term_left(clock: LegalClock, *, on: date) -> TermLeft:
     """Say how much of the legal term is left on this day."""
     language = current_language()
-    calendar = definitions.services().calendar
+    calendar = definitions.calendar()
     if clock.ended is not None:
         kept = clock.was_kept is not False
         return TermLeft(

@@ -46,8 +46,12 @@ def body_rows(opened: Opened, language: str) -> list[Row]:
         value = opened.told.values.get(name)
         asked = datetime.fromisoformat(asked_at)
         rows = _rows(fact, value, asked, language) if value else []
-        nothing: Row = {"label": fact.title.in_language(language), "value": t("office.case.nothing"),
-                   "note": _note(fact, asked, language), "kind": "good"}  # fmt: skip
+        nothing: Row = {
+            "label": fact.title.in_language(language),
+            "value": t("office.case.nothing"),
+            "note": _note(fact, asked, language),
+            "kind": "good",
+        }
         found += [{**row, "kind": "bad"} for row in rows] or [nothing]
     return found
 

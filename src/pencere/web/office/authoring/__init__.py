@@ -1,0 +1,1 @@
+"""The authors' page: every definition with its version, and what the lint says of it."""
