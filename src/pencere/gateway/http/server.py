@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
+from time import monotonic
 from typing import Protocol
 
 import httptools
@@ -389,13 +391,19 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    del second  # made once a second
+    return b"date: " + formatdate(usegmt=True).encode("ascii")
+
+
 def render(  # noqa: PLR0913
     status: int, reason: str, headers: Headers, body: bytes, *, is_head: bool, is_last: bool
 ) -> bytes:
     """Return the bytes of a response."""
     lines = [f"HTTP/1.1 {status} {reason or _REASONS.get(status, '')}".encode("latin-1")]
     lines += [name + b": " + value for name, value in headers]
-    lines.append(b"date: " + formatdate(usegmt=True).encode("ascii"))
+    lines.append(_date(int(monotonic())))
     if status not in _BODILESS and not (is_head and not body):
         lines.append(b"content-length: %d" % len(body))
     if is_last:

@@ -87,14 +87,14 @@ def parse_evidence(section: bytes) -> Evidence:
 
 def format_time(instant: datetime) -> str:
     """Return an instant in UTC with milliseconds: `2026-11-22T13:00:00.000Z`."""
-    utc = instant.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> datetime:
     """Return the instant; ValueError unless written exactly as `format_time` does."""
-    instant = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    if format_time(instant) != text:
+    # Not strptime: it costs twenty times as much, and this runs several times a message.
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None or format_time(instant) != text:
         raise ValueError("an instant is written in UTC with milliseconds")
     return instant
 

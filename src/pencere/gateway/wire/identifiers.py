@@ -6,6 +6,7 @@ encoding, so that comparing identifiers is comparing strings; case matters.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from pencere.gateway.wire.faults import Kind, client_fault
@@ -58,7 +59,7 @@ def parse_client(raw: str) -> str:
             Kind.INTERNAL_ERROR,
             "X-Road-Client must be instance/class/member/subsystem, for example AZ/GOV/idda/portal",
         )
-    return "/".join(encode_part(_decode(part)) for part in parts)
+    return "/".join(_canonical_part(part) for part in parts)
 
 
 def parse_target(target: str) -> ServiceTarget:
@@ -76,7 +77,7 @@ def parse_target(target: str) -> ServiceTarget:
             Kind.INTERNAL_ERROR,
             "the request target must be /r1/instance/class/member/subsystem/service[/path]",
         )
-    parts = [encode_part(_decode(part)) for part in pieces[2:7]]
+    parts = [_canonical_part(part) for part in pieces[2:7]]
     return ServiceTarget(
         service="/".join(parts),
         provider="/".join(parts[:4]),
@@ -84,6 +85,12 @@ def parse_target(target: str) -> ServiceTarget:
         path="/" + pieces[7] if len(pieces) == 8 else "",
         query=mark + query,
     )
+
+
+# The same few parts come again and again.
+@lru_cache(maxsize=4096)
+def _canonical_part(part: str) -> str:
+    return encode_part(_decode(part))
 
 
 def _decode(part: str) -> str:
