@@ -8,6 +8,7 @@ size; whatever does not fit is refused before anything is looked up or signed.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from pencere.kernel.errors import Invalid
 
@@ -81,6 +82,7 @@ def context(number: int, content: bytes, *, constructed: bool = True) -> bytes:
     return tlv((0xA0 if constructed else 0x80) | number, content)
 
 
+@cache  # of our own constants only; what is read is compared in its encoded form
 def object_identifier(dotted: str) -> bytes:
     """Return an OBJECT IDENTIFIER from its dotted form."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))

@@ -23,6 +23,7 @@ HASHES: dict[str, hashes.SHA256 | hashes.SHA384] = {
     "secp256r1": hashes.SHA256(),
     "secp384r1": hashes.SHA384(),
 }
+_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in HASHES.items()}
 CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
@@ -84,7 +85,7 @@ class SoftwareSigner:
 
     def sign(self, data: bytes) -> bytes:
         """Return a DER Ecdsa-Sig-Value over `data`."""
-        return self._key.sign(data, ec.ECDSA(self.hash_algorithm))
+        return self._key.sign(data, _ECDSA[self._key.curve.name])
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Return a DER Ecdsa-Sig-Value over a digest made with `hash_algorithm`."""
