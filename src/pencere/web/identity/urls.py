@@ -4,12 +4,14 @@ from django.urls import URLPattern, URLResolver, path
 
 from pencere.web.identity.office import views as office
 from pencere.web.identity.provider.urls import urlpatterns as provider_urls
-from pencere.web.identity.views import held_form, sign_in, sign_out
+from pencere.web.identity.views import devices, held_form, sign_in, sign_out
 
 Routes = list[URLPattern | URLResolver]
 
 _shared: Routes = [
     path("sign-out/", sign_out.sign_out, name="sign_out"),
+    path("devices/", devices.listed, name="devices"),
+    path("devices/end/", devices.end, name="device_end"),
     path("kept/<str:token>/", held_form.show, name="held_form"),
 ]
 
