@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import resources
 from typing import Any
 
+import psycopg
 import yaml
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -49,7 +49,11 @@ def create_app(config: TrustConfig) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=_lifespan,
-        exception_handlers={PencereError: _refuse, PoolTimeout: _unavailable, Exception: _fail},
+        exception_handlers={
+            PencereError: _refuse,
+            psycopg.OperationalError: _unavailable,
+            Exception: _fail,
+        },
     )
     app.state.trust = state
     app.add_middleware(_Measured, state=state, routes=routes)
