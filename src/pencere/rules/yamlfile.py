@@ -12,11 +12,15 @@ MAX_BYTES = 1024 * 1024
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader in which `on`, `yes` and `no` are words: only true and false are booleans."""
+    """SafeLoader in which `on`, `yes` and `no` are words, and dates are text.
+
+    Only true and false are booleans. A date that does not exist can so be named by its key.
+    """
 
 
+_NOT_RESOLVED = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_RESOLVED]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))

@@ -34,10 +34,15 @@ def check(content: Mapping[str, object], name: str, file: Path) -> dict[str, obj
         Misconfigured: the first thing that does not fit, deepest in the file.
     """
     plain = {_plain_key(key): _plain(item) for key, item in content.items()}
-    errors = sorted(_validator(name).iter_errors(plain), key=lambda e: list(map(str, e.path)))
+    errors = sorted(_validator(name).iter_errors(plain), key=_order)
     if errors:
         raise _misconfigured(_deepest(errors[0]), file)
     return plain
+
+
+def _order(error: ValidationError) -> tuple[list[str], bool]:
+    """By place; a key that is not known first, since a typo also leaves another key missing."""
+    return [str(part) for part in error.path], error.validator != "additionalProperties"
 
 
 def _deepest(error: ValidationError) -> ValidationError:
