@@ -92,7 +92,6 @@ def test_a_lost_licence_is_replaced_by_an_officers_decision(
     assert "Signature is Valid" in seen.stdout
 
     everybody = new_page(javascript=javascript)
-    everybody.goto(f"{platform.portal}/az/verify/file/")
     everybody.goto(f"{platform.portal}/az/verify/")
     everybody.locator("input[type=file]").set_input_files(licence)
     everybody.locator("form:has(input[type=file]) button").click()
