@@ -9,8 +9,8 @@ from django.test import Client
 from pencere.kernel.clock import FixedClock, SystemClock
 from pencere.kernel.identifiers import Fin
 from pencere.web.people.domain import accounts, sessions
-from pencere.web.people.domain.vault import Identity
 from pencere.web.people.models import OfficerRole, Person
+from pencere.web.people.vault import Identity
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who may call a view. Every view carries exactly one rule; tests/contracts finds those without.
+"""Who may call a view. Every view carries exactly one rule; a test finds those without.
 
 @rule(public)            anybody
 @rule(signed_in)         a person who has signed in
@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from pencere.kernel.errors import Refused
-
-if TYPE_CHECKING:
-    from pencere.web.people.domain.visit import Visit
+from pencere.web.doors import ask_to_sign_in
+from pencere.web.people.domain.visit import Visit
 
 View = Callable[..., HttpResponse]
 
@@ -40,7 +39,7 @@ class Rule:
     judge: Callable[[HttpRequest], Verdict]
 
 
-def visit_of(request: HttpRequest) -> "Visit":
+def visit_of(request: HttpRequest) -> Visit:
     """Return who is here, in a view whose rule made sure that someone is."""
     visit: Visit | None = getattr(request, "visit", None)
     if visit is None:
@@ -48,7 +47,7 @@ def visit_of(request: HttpRequest) -> "Visit":
     return visit
 
 
-def _of_person(test: Callable[["Visit"], bool]) -> Callable[[HttpRequest], Verdict]:
+def _of_person(test: Callable[[Visit], bool]) -> Callable[[HttpRequest], Verdict]:
     def judge(request: HttpRequest) -> Verdict:
         visit: Visit | None = getattr(request, "visit", None)
         if visit is None:
@@ -106,8 +105,6 @@ def rule(a_rule: Rule) -> Callable[[View], View]:
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    from pencere.web.identity.doors import ask_to_sign_in  # noqa: PLC0415 - identity guards its views with rules
-
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"code": "sign_in.needed"}, status=401)
     return ask_to_sign_in(request)

@@ -8,7 +8,7 @@ from django.conf import settings
 from pencere.kernel.errors import PencereError
 from pencere.kernel.identifiers import Fin, Phone
 from pencere.web.identity.telephone import Asked, Certified
-from pencere.web.people.domain.vault import Identity
+from pencere.web.people.vault import Identity
 
 
 @dataclass

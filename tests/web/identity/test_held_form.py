@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from pencere.kernel.clock import FixedClock
-from pencere.web.identity.doors import ask_to_sign_in
+from pencere.web.doors import ask_to_sign_in
 from pencere.web.people.domain.visit import Office, Visit
 from pencere.web.people.models import HeldForm, Person
 from pencere.web.rules import Verdict, officer, role, rule, signed_in

@@ -18,8 +18,8 @@ from pencere.simulators.bank.app import Bank, BankConfig, create_app
 from pencere.web.payments import providers
 from pencere.web.payments.providers.sandbox import MERCHANT, SandboxBank
 from pencere.web.people.domain import accounts
-from pencere.web.people.domain.vault import Identity
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import Identity
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 SECRET = "a-secret-for-tests"

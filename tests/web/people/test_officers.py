@@ -6,9 +6,9 @@ from pencere.kernel.clock import FixedClock
 from pencere.kernel.identifiers import Fin
 from pencere.web.people.domain import accounts
 from pencere.web.people.domain.officers import Appointment, appoint, appoint_demo
-from pencere.web.people.domain.vault import Identity
 from pencere.web.people.domain.visit import Office, Visit
 from pencere.web.people.models import OfficerRole, Person
+from pencere.web.people.vault import Identity
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from pencere.kernel.errors import Misconfigured
 from pencere.kernel.identifiers import Fin
-from pencere.web.people.domain.vault import Identity, Vault
 from pencere.web.people.models import Person
+from pencere.web.people.vault import Identity, Vault
 
 AYDAN = Identity(Fin("5KQ2R7A"), "Aydan", "Quliyeva")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import Fin, Phone, is_mobile, parse_fin, parse_phone
-from pencere.web.identity.doors import safe_address
+from pencere.web.doors import safe_address
 from pencere.web.texts import t
 
 LONGEST_TYPED = 40

@@ -22,9 +22,9 @@ from pencere.kernel.identifiers import Fin, Phone
 from pencere.web.identity.cookies import SIGN_IN_LIFE
 from pencere.web.identity.telephone import Certified, Telephone
 from pencere.web.people.domain import accounts, limits, sessions
-from pencere.web.people.domain.vault import Identity, vault
 from pencere.web.people.models.person import Person
 from pencere.web.people.models.sign_in import SignIn
+from pencere.web.people.vault import Identity, vault
 
 _log = logging.getLogger("pencere.web.identity")
 

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from pencere.kernel.identifiers import Fin, Phone
 from pencere.trust.mobile import MobileIdClient, RelyingParty, Session, Signed
-from pencere.web.people.domain.vault import Identity
+from pencere.web.people.vault import Identity
 from pencere.web.texts import texts
 
 # Public certificates in `data/pki` on the path of a person's certificate.

@@ -24,9 +24,9 @@ from pencere.web.cases.domain.transitions import By, store
 from pencere.web.cases.models import Attachment, Case, CaseEvent, Supplement
 from pencere.web.exchange import Gateway
 from pencere.web.leaves import add_leaf
-from pencere.web.people.domain.vault import vault
 from pencere.web.people.domain.visit import Visit
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import vault
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from pencere.kernel.errors import Missing
-from pencere.web.people.domain.vault import vault
+from pencere.web.people.vault import vault
 
 
 def keep(content: bytes) -> bytes:

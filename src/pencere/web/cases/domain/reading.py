@@ -20,8 +20,8 @@ from pencere.web.cases.domain.sealing import unseal
 from pencere.web.cases.domain.transitions import machine_of
 from pencere.web.cases.models import Case, CaseEvent
 from pencere.web.exchange import Gateway
-from pencere.web.people.domain.vault import vault
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import vault
 
 
 @dataclass(frozen=True, slots=True)

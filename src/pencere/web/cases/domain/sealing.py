@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from pencere.kernel.canonical import canonical_json
-from pencere.web.people.domain.vault import vault
+from pencere.web.people.vault import vault
 
 
 def seal(value: object, row: bytes) -> bytes:

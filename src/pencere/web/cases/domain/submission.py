@@ -24,7 +24,7 @@ from pencere.web.cases.models.draft import State
 from pencere.web.exchange import Gateway
 from pencere.web.leaves import add_leaf
 from pencere.web.payments.domain.charges import Subject, paid_charge
-from pencere.web.people.domain.vault import vault
+from pencere.web.people.vault import vault
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from pencere.kernel.errors import Refused
+from pencere.web.doors import safe_address
 from pencere.web.identity.cookies import SIGN_IN_LIFE, forget_sign_in, set_session, set_sign_in
 from pencere.web.identity.device import device_name
-from pencere.web.identity.doors import safe_address
 from pencere.web.identity.office.provider import Errand, Provider
 from pencere.web.identity.provider.clients import OFFICE
 from pencere.web.people.domain import sessions, subjects

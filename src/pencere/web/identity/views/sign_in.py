@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pencere.kernel.errors import PencereError
+from pencere.web.doors import safe_address
 from pencere.web.identity import signing_in
 from pencere.web.identity.cookies import forget_sign_in, set_session, set_sign_in
 from pencere.web.identity.device import device_name
-from pencere.web.identity.doors import safe_address
 from pencere.web.identity.forms import SignInForm
 from pencere.web.identity.signing_in import Progress
 from pencere.web.identity.telephone import telephone

@@ -21,8 +21,8 @@ from pencere.web.issued.domain import folder, sealing
 from pencere.web.issued.models import IssuedDocument
 from pencere.web.issued.models.document import Status
 from pencere.web.leaves import add_leaf
-from pencere.web.people.domain.vault import vault
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import vault
 
 log = logging.getLogger(__name__)
 

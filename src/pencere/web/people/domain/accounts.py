@@ -6,8 +6,8 @@ from django.db import transaction
 
 from pencere.kernel.identifiers import Fin
 from pencere.kernel.text import LANGUAGES
-from pencere.web.people.domain.vault import Identity, vault
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import Identity, vault
 
 
 def find(fin: Fin) -> Person | None:

@@ -16,9 +16,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from pencere.kernel.errors import Missing
-from pencere.web.people.domain.vault import vault
 from pencere.web.people.models.held_form import HeldForm
 from pencere.web.people.models.person import Person
+from pencere.web.people.vault import vault
 
 KEPT = timedelta(hours=2)
 LARGEST_BYTES = 200_000

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from pencere.kernel.errors import Refused
-from pencere.web.people.domain.vault import vault
 from pencere.web.people.models.attempt import Attempt
+from pencere.web.people.vault import vault
 
 _COUNT = """
 insert into people_attempt (key_digest, "window", count) values (%s, %s, 1)

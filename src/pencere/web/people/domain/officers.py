@@ -9,9 +9,9 @@ from django.db import transaction
 from pencere.countries.country import Country
 from pencere.kernel.identifiers import Fin
 from pencere.web.people.domain import accounts
-from pencere.web.people.domain.vault import Identity
 from pencere.web.people.domain.visit import Office
 from pencere.web.people.models.officer import OfficerRole
+from pencere.web.people.vault import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.db import models
 
 from pencere.kernel.identifiers import Fin
-from pencere.web.people.domain.vault import Identity, vault
+from pencere.web.people.vault import Identity, vault
 
 
 class Person(models.Model):
