@@ -35,6 +35,7 @@ from pencere.gateway.wire.head import Headers
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
+_ASK_AGAIN_S = 10.0
 _REFUSALS = {
     408: Kind.TOO_SLOW,
     413: Kind.MESSAGE_TOO_LARGE,
@@ -234,14 +235,16 @@ class Node:
             done: asyncio.Future[Reply | Failure] = self.core.loop.create_future()
             self._register.send(data, is_head=False, timeout_s=15.0, done=done.set_result)
             reply = await done
+            wait_s = self.config.directory_refresh_s
             if isinstance(reply, Failure) or reply.status != 200:
+                wait_s = min(wait_s, _ASK_AGAIN_S)
                 reason = reply.trouble.value if isinstance(reply, Failure) else reply.status
                 log.warning("directory_not_fetched reason=%s", reason)
             else:
                 with contextlib.suppress(UnicodeDecodeError):
                     if self.core.directory.offer(reply.body.decode("ascii").strip()):
                         self.core.directory.keep()
-            await asyncio.sleep(self.config.directory_refresh_s)
+            await asyncio.sleep(wait_s)
 
     def _metrics(self) -> bytes:
         core, directory = self.core, self.core.directory.newest

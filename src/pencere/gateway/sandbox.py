@@ -1,7 +1,7 @@
 """The sandbox: both nodes in one process, for developers who connect a system of a body.
 
 Everything between the two is real (mutual TLS, signatures, log, rights); only the keys are made
-in memory and the directory comes from a plain file, in the form of docs/how-to/sandbox.md.
+in memory and the directory comes from a plain file: docs/explanation/gateway.md shows one.
 Statuses are X-Road's exact ones unless the file says otherwise, since that is what clients
 written for X-Road expect.
 """

@@ -56,7 +56,7 @@ def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -
     headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
     if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
         headers.append((b"retry-after", b"1"))
-    log.warning("exchange_refused code=%s detail=%s", fault.code, detail)
+    log.warning("exchange_refused code=%s detail=%s reason=%r", fault.code, detail, fault.message)
     respond(style.status(fault), headers, body)
 
 

@@ -46,7 +46,11 @@ def publish(*, instance: str, signer: Signer, at: datetime) -> Publication:
     issued = at.replace(microsecond=0)
     if newest is not None:
         issued = max(issued, newest.issued_at)
-    version = newest.version + 1 if newest is not None else 1
+    # Of the clock, so that a register restored from an older backup still counts above what the
+    # nodes have seen; they never take a lower version.
+    version = int(issued.timestamp())
+    if newest is not None:
+        version = max(version, newest.version + 1)
     expires = issued + LIFETIME
     payload = {
         "format": FORMAT,

@@ -24,7 +24,7 @@ class Agreement(models.Model):
     last_day = models.DateField()
     is_active = models.BooleanField(default=True)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(last_day__gte=F("first_day")), name="agreement_ends_after_it_begins"

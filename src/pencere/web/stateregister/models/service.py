@@ -22,7 +22,7 @@ class Service(models.Model):
     disabled_notice = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["system", "code"], name="one_service_a_code"),
         ]

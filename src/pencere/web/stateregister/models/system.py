@@ -14,7 +14,7 @@ class System(models.Model):
     legal_basis = models.CharField(max_length=80)
     is_active = models.BooleanField(default=True)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["owner", "code"], name="one_system_a_code"),
         ]
