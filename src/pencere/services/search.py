@@ -118,6 +118,10 @@ class Index:
                     whole[index] = max(whole[index], gain * phrase.weight)
         return self._ranked(by_phrase, by_service, sum(weights), language, limit)
 
+    def forget(self) -> None:
+        """Forget the words compared so far, so that the next search starts cold."""
+        self._alike.cache_clear()
+
     def _ranked(
         self,
         by_phrase: dict[int, list[float]],
