@@ -22,7 +22,7 @@ _HOSTS = ("pypi" + ".org", "python" + "hosted.org", "registry." + "npmjs", "crat
 _PLACES = ("/" + "work/", "/" + "root/", "/" + "home/", "/tmp/" + "brief", "/opt/" + "pypi")
 _BARRED = re.compile("|".join(re.escape(word) for word in (*_HOSTS, *_PLACES)))
 # Shell and example paths of the person who reads, not of a machine this was made on.
-_ALLOWED = re.compile(r"/home" r"/(you|user|runner|pencere)\b")
+_ALLOWED = re.compile("/home" + r"/(you|user|runner|pencere)\b")
 
 
 def tracked() -> list[Path]:
