@@ -96,7 +96,7 @@ def test_nobody_is_led_out_of_the_office(client: Client, person: Person, proven:
 
     answer = come_back(client, begin(client, "https://elsewhere.example/"))
 
-    assert answer["Location"] == "/"
+    assert answer["Location"] == "/az/"
 
 
 def test_after_signing_out_one_is_told_and_not_sent_back_in(

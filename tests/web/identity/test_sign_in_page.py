@@ -234,11 +234,21 @@ def test_a_person_is_asked_five_times_in_ten_minutes_and_not_a_sixth(
     assert len(phone.asked) == 5
 
 
+def test_who_got_in_may_sign_in_as_often_as_needed(
+    client: Client, phone: Any, clock: FixedClock
+) -> None:
+    phone.signs()
+
+    for _ in range(signing_in.PER_PERSON.most + 2):
+        assert send(client).status_code == 302
+        assert client.get("/en/sign-in/wait/")["Location"] == "/en/"
+
+
 def test_one_network_address_cannot_ask_many_people(
     client: Client, phone: Any, clock: FixedClock
 ) -> None:
     for number in range(signing_in.PER_ADDRESS.most):
-        send(client, fin=f"5KQ2R{number:02}")
+        send(client, fin=f"5KQ2{number:03}")
 
     over = send(client, fin="4LEYL82")
 

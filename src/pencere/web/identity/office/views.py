@@ -35,7 +35,8 @@ def _provider() -> Provider:
 @require_safe
 def begin(request: HttpRequest) -> HttpResponse:
     """Send the browser to the portal."""
-    errand = Errand.to(safe_address(request.GET.get("next")))
+    back = safe_address(request.GET.get("next"))
+    errand = Errand.to(f"/{current_language()}/" if back == "/" else back)
     response = HttpResponseRedirect(_provider().address_to_ask(errand, current_language()))
     set_sign_in(response, signing.dumps(errand.as_dict(), salt=_SALT))
     return response

@@ -42,6 +42,14 @@ def count(limit: Limit, who: str, *, at: datetime) -> None:
         raise Refused("limit.reached", n=max(1, -(-wait_s // 60)))
 
 
+def pardon(limit: Limit, who: str, *, at: datetime) -> None:
+    """Forget the attempts of this window: what was tried has come to a good end."""
+    length_s = int(limit.window.total_seconds())
+    window = int(at.timestamp()) // length_s * length_s
+    digest = vault().digest(limit.thing, who)
+    Attempt.objects.filter(key_digest=digest, window=window).delete()
+
+
 def forget(*, before: datetime) -> int:
     """Delete counters of windows that began before; return how many."""
     return Attempt.objects.filter(window__lt=int(before.timestamp())).delete()[0]
