@@ -1,1 +1,1 @@
-"""Messages to people: an inbox on the portal, and the channels that say there is something in it."""
+"""Messages to people: an inbox on the portal, and channels that say something is in it."""

@@ -54,10 +54,15 @@ def facts_of(writing: Writing) -> list[ShownFact]:
     """Return what registers said, for the applicant."""
     return [
         shown
-        for name, asked_at in writing.told.asked_at.items()
-        if (
+        for fact in writing.definition.facts
+        if (asked_at := writing.told.asked_at.get(fact.id)) is not None
+        and (
             shown := shown_fact(
-                writing.definition, name, writing.told.values.get(name), asked_at, Role.APPLICANT
+                writing.definition,
+                fact.id,
+                writing.told.values.get(fact.id),
+                asked_at,
+                Role.APPLICANT,
             )
         )
     ]

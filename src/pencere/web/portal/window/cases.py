@@ -200,8 +200,9 @@ def _answers(opened: Opened) -> list[dict[str, str]]:
 
 def _facts(opened: Opened) -> list[Any]:
     shown = (
-        shown_fact(opened.definition, name, fact["value"], fact["asked_at"], Role.APPLICANT)
-        for name, fact in opened.application["facts"].items()
+        shown_fact(opened.definition, known.id, fact["value"], fact["asked_at"], Role.APPLICANT)
+        for known in opened.definition.facts
+        if (fact := opened.application["facts"].get(known.id)) is not None
     )
     return [fact for fact in shown if fact is not None]
 

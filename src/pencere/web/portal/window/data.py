@@ -13,7 +13,7 @@ from pencere.kernel.errors import Missing, Unavailable
 from pencere.web.country import country
 from pencere.web.exchange import Purpose, gateway
 from pencere.web.exchange.registers import Register, register, registers
-from pencere.web.portal.applications.shown import label_of, value_shown
+from pencere.web.portal.applications.shown import Row, label_of, value_shown
 from pencere.web.rules import rule, signed_in, visit_of
 from pencere.web.texts import current_language
 
@@ -24,7 +24,7 @@ PURPOSE = "my-data"
 class ShownRecord:
     """One record as rows of label and value."""
 
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
 
 
 def personal_registers() -> list[Register]:
@@ -84,7 +84,7 @@ def one(request: HttpRequest, subsystem: str, name: str) -> HttpResponse:
     page["records"] = [
         ShownRecord(
             tuple(
-                (label_of(found, field), value_shown(value, language))
+                Row(label_of(found, field), value_shown(value, language))
                 for field, value in record.data.items()
                 if value not in (None, "", [])
             )

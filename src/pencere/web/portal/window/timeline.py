@@ -88,7 +88,11 @@ def history_of(case: Case, definition: Definition) -> list[dict[str, str]]:
     """Return what happened, oldest first, for `ui.timeline`."""
     steps = []
     events = list(CaseEvent.objects.filter(case=case))
+    is_open = not definition.states[case.state].final
+    arrival = max((e.n for e in events if e.kind == "entered"), default=0)
     for event in events:
+        if is_open and event.n == arrival:
+            continue  # the present state stands last
         label = _said(event, definition)
         if label is not None:
             note = format_instant(event.at, current_language())
@@ -118,6 +122,8 @@ def unfinished(case: Case) -> str:
 def _said(event: CaseEvent, definition: Definition) -> str | None:
     language = current_language()
     state = definition.states.get(event.state)
+    if event.kind == "clock_started" and definition.term.length == 0:
+        return None
     if event.kind == "entered" and state is not None:
         return t("event.entered", state=state.name.in_language(language))
     if event.kind == "checked" and state is not None:

@@ -1,0 +1,146 @@
+"""The client of the gateway, against a node that answers as it is told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, ClassVar
+
+import pytest
+
+from pencere.kernel.errors import Conflict, Missing, Refused, Unavailable
+from pencere.web.exchange import Gateway, Purpose, Record
+
+PURPOSE = Purpose(
+    code="replace-licence", legal_basis="act", case="DYP-2026-000001", person="6AYDN47",
+    user="2RSAD76",
+)  # fmt: skip
+RECORD = {"id": "1", "version": 2, "state": "valid", "valid_from": "2020-01-01", "data": {"a": 1}}
+
+
+class Node(BaseHTTPRequestHandler):
+    """Remembers what came and answers what it was told."""
+
+    answer: ClassVar[tuple[int, dict[str, str], bytes]] = (200, {}, b"{}")
+    came: ClassVar[list[tuple[str, dict[str, str], Any]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.came.append((self.path, dict(self.headers.items()), json.loads(body)))
+        status, headers, content = type(self).answer
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    Node.came.clear()
+    server = HTTPServer(("127.0.0.1", 0), Node)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield Gateway(address=f"http://127.0.0.1:{server.server_port}", key="k")
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def answers(status: int, value: object, **headers: str) -> None:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    Node.answer = (status, named, json.dumps(value).encode())
+
+
+def test_every_request_says_why_for_whom_and_by_whom(gateway: Gateway) -> None:
+    answers(200, {"records": [RECORD]})
+
+    found = gateway.query(register="dyp/driving-licence", by={"fin": "6AYDN47"}, purpose=PURPOSE)
+
+    path, headers, body = Node.came[0]
+    assert found == (Record("1", 2, "valid", "2020-01-01", {"a": 1}),)
+    assert (path, body) == (
+        "/r1/AZ/GOV/dyp/dyp/driving-licence/query",
+        {"by": {"fin": "6AYDN47"}},
+    )
+    assert {
+        name: headers[name]
+        for name in headers
+        if name.startswith("Pencere") or name in {"X-Road-Client", "X-Road-UserId"}
+    } == {
+        "Pencere-Case": "DYP-2026-000001",
+        "Pencere-Client-Key": "k",
+        "Pencere-Legal-Basis": "act",
+        "Pencere-Person": "6AYDN47",
+        "Pencere-Purpose": "replace-licence",
+        "X-Road-Client": "AZ/GOV/idda/portal",
+        "X-Road-UserId": "AZ2RSAD76",
+    }
+
+
+def test_no_personal_number_is_in_an_address(gateway: Gateway) -> None:
+    answers(200, {"records": []})
+
+    gateway.query(register="population/person", by={"fin": "6AYDN47"}, purpose=PURPOSE)
+
+    assert [path for path, _, _ in Node.came if "6AYDN47" in path] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "error", "code"),
+    [
+        (403, "server.serverproxy.access_denied", Refused, "server.serverproxy.access_denied"),
+        (500, "Server.ServerProxy.AccessDenied", Refused, "Server.ServerProxy.AccessDenied"),
+        (502, "server.serverproxy.network_error", Unavailable, "register.unavailable"),
+        (503, "server.clientproxy.global_conf_outdated", Unavailable, "register.unavailable"),
+        (404, "", Missing, "register.no-record"),
+        (409, "", Conflict, "register.changed"),
+        (412, "", Conflict, "register.changed"),
+        (500, "", Unavailable, "register.unavailable"),
+        (400, "", Refused, "data.invalid"),
+    ],
+)
+def test_what_a_node_or_a_register_refuses_is_told_apart(
+    gateway: Gateway, status: int, fault: str, error: type[Exception], code: str
+) -> None:
+    answers(status, {"code": "data.invalid"}, **({"X_Road_Error": fault} if fault else {}))
+
+    with pytest.raises(error) as refusal:
+        gateway.query(register="dyp/vehicle", by={"fin": "x"}, purpose=PURPOSE)
+
+    assert refusal.value.code == code  # type: ignore[attr-defined]
+    assert refusal.value.facts["register"] == "dyp/vehicle"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", [[], {}, {"records": 1}, {"records": [{"id": "1"}]}])
+def test_an_answer_of_another_form_is_no_answer(gateway: Gateway, value: object) -> None:
+    answers(200, value)
+
+    with pytest.raises(Unavailable):
+        gateway.query(register="dyp/vehicle", by={"fin": "x"}, purpose=PURPOSE)
+
+
+def test_a_node_that_is_down_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        Gateway(address="http://127.0.0.1:9", key="k").query(
+            register="dyp/vehicle", by={"fin": "x"}, purpose=PURPOSE
+        )
+
+
+def test_a_transaction_carries_its_key(gateway: Gateway) -> None:
+    answers(200, {"records": [RECORD]})
+
+    gateway.transact(
+        register="dyp/driving-licence", operations=[{"op": "annul", "id": "1", "version": 2,
+        "reason": "replaced"}], purpose=PURPOSE, idempotency_key="case-1",
+    )  # fmt: skip
+
+    path, headers, _ = Node.came[0]
+    assert (path, headers["Idempotency-Key"]) == (
+        "/r1/AZ/GOV/dyp/dyp/driving-licence/transactions",
+        "case-1",
+    )
