@@ -63,11 +63,16 @@ def take(*, case: Case, officer: Person, at: datetime) -> None:
     """Take a case from the queue; taking one's own again changes nothing.
 
     Raises:
-        Conflict: "case.taken": a colleague has it.
+        Conflict: "case.taken": a colleague has it. "case.closed".
+        Refused: "case.own_case".
     """
+    if case.person_id == officer.pk:
+        raise Refused("case.own_case")
     row = Case.objects.select_for_update().get(pk=case.pk)
     if row.officer_id == officer.pk:
         return
+    if row.closed_at is not None:
+        raise Conflict("case.closed")
     if row.officer_id is not None:
         raise Conflict("case.taken")
     _assign(row, officer, kind="taken", by=officer, at=at)
@@ -76,8 +81,19 @@ def take(*, case: Case, officer: Person, at: datetime) -> None:
 
 @transaction.atomic
 def hand_over(*, case: Case, to: Person | None, by: Person, at: datetime) -> None:
-    """Give a case to a colleague, or back to the queue (`to` None)."""
+    """Give a case to a colleague, or back to the queue (`to` None).
+
+    Raises:
+        Conflict: "case.changed": another officer has it by now. "case.closed".
+        Refused: "case.own_case": the colleague is the applicant.
+    """
+    if to is not None and to.pk == case.person_id:
+        raise Refused("case.own_case")
     row = Case.objects.select_for_update().get(pk=case.pk)
+    if row.closed_at is not None:
+        raise Conflict("case.closed")
+    if row.officer_id != case.officer_id:
+        raise Conflict("case.changed")
     _assign(row, to, kind="handed-over" if to is not None else "returned", by=by, at=at)
     case.officer = to
 
