@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Conflict, Missing, Refused, Unavailable
@@ -16,6 +17,7 @@ from pencere.web.cases.domain import acting, drafts, housekeeping, reading, sign
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.effects import run
 from pencere.web.cases.domain.numbers import next_number
+from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.submission import Signed, document_to_sign, submit
 from pencere.web.cases.models import Attachment, Case, CaseEvent, Draft, Effect
 from pencere.web.payments.models import Charge, Refund
@@ -336,3 +338,17 @@ def test_nothing_personal_lies_readable_in_the_tables(
         cursor.execute("select string_agg(convert_from(entry, 'utf8'), '') from ledger.pending")
         ((leaves,),) = cursor.fetchall()
     assert [word for word in ("6AYDN47", "Quliyeva", "AB 123456") if word in case + leaves] == []
+
+
+def test_an_effect_enqueued_twice_is_one_job_and_breaks_nothing(
+    write: Write, pay: Pay, registers: Any, clock: FixedClock, make_person: Any
+) -> None:
+    case = granted(write, pay, registers, clock, make_person("2RSAD76"))
+    effect = Effect.objects.get(case=case, name="licence")
+
+    with transaction.atomic():
+        enqueue(effect.pk)
+        enqueue(effect.pk)
+        jobs = ProcrastinateJob.objects.filter(args={"effect_id": effect.pk}).count()
+
+    assert jobs == 1

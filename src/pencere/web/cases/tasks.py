@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from django.conf import settings
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 
 from pencere.kernel.errors import PencereError
 from pencere.web.cases.domain import drafts, housekeeping
 from pencere.web.cases.domain.effects import run
+from pencere.web.cases.domain.outbox import QUEUE, TASK, enqueue
 from pencere.web.cases.models import Effect
 from pencere.web.cases.models.effect import Status
 from pencere.web.exchange import gateway
@@ -21,19 +21,10 @@ log = logging.getLogger(__name__)
 FORGOTTEN = timedelta(minutes=2)
 
 
-@app.task(name="cases.effect", queue="effects", retry=Patience())
+@app.task(name=TASK, queue=QUEUE, retry=Patience())
 def do_effect(effect_id: int) -> None:
     """Do one effect; waits while a register does not answer."""
     run.run(effect_id=effect_id, gateway=gateway(), at=settings.CLOCK.now())
-
-
-def enqueue(effect_id: int) -> None:
-    """Enqueue an effect in the present transaction; one that is enqueued stays so once."""
-    name = f"effect:{effect_id}"
-    try:
-        do_effect.configure(lock=name, queueing_lock=name).defer(effect_id=effect_id)
-    except AlreadyEnqueued:
-        log.debug("effect_enqueued_already effect=%s", effect_id)
 
 
 @app.periodic(cron="* * * * *")

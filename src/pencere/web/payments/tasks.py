@@ -18,8 +18,8 @@ SILENCE = timedelta(minutes=2)
 
 
 @app.task(
-    name="payments.give_back",
-    queue="payments",
+    name=refunds.TASK,
+    queue=refunds.QUEUE,
     retry=Patience(),
 )
 def give_back(refund_id: str) -> None:

@@ -11,6 +11,7 @@ from pencere.services.case import Event, Planned, Transition
 from pencere.services.clock import LegalClock
 from pencere.services.model import Definition, Role
 from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.sealing import seal, unseal
 from pencere.web.cases.models import Case, CaseEvent, Effect
 from pencere.web.people.models.person import Person
@@ -111,8 +112,6 @@ def add_events(
 
 def plan(*, case: Case, planned: Iterable[Planned], at: datetime) -> None:
     """Put effects into the outbox and enqueue those that wait for nothing."""
-    from pencere.web.cases import tasks  # noqa: PLC0415, tasks call the domain
-
     for one in planned:
         effect, is_new = Effect.objects.get_or_create(
             key=one.key,
@@ -126,7 +125,7 @@ def plan(*, case: Case, planned: Iterable[Planned], at: datetime) -> None:
             },
         )
         if is_new and not one.waits_for:
-            tasks.enqueue(effect.pk)
+            enqueue(effect.pk)
 
 
 def clock_of(case: Case) -> LegalClock:

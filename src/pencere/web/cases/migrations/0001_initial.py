@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,162 +16,306 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('service', models.CharField(max_length=100)),
-                ('definition_version', models.PositiveIntegerField()),
-                ('definition_sha256', models.CharField(max_length=64)),
-                ('body', models.CharField(max_length=60)),
-                ('language', models.CharField(max_length=2)),
-                ('charge', models.UUIDField(null=True)),
-                ('machine_sealed', models.BinaryField()),
-                ('version', models.PositiveIntegerField()),
-                ('state', models.CharField(max_length=60)),
-                ('queue', models.CharField(blank=True, default='', max_length=80)),
-                ('outcome', models.CharField(blank=True, default='', max_length=40)),
-                ('due', models.DateField(null=True)),
-                ('is_paused', models.BooleanField(default=False)),
-                ('waits_for_applicant', models.BooleanField(default=False)),
-                ('wakes_at', models.DateTimeField(null=True)),
-                ('taken_at', models.DateTimeField(null=True)),
-                ('application_sealed', models.BinaryField()),
-                ('application_sha256', models.BinaryField(max_length=32)),
-                ('signature_sealed', models.BinaryField(null=True)),
-                ('leaf_hash', models.BinaryField(max_length=32)),
-                ('submitted_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('officer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.CharField(max_length=40, unique=True)),
+                ("service", models.CharField(max_length=100)),
+                ("definition_version", models.PositiveIntegerField()),
+                ("definition_sha256", models.CharField(max_length=64)),
+                ("body", models.CharField(max_length=60)),
+                ("language", models.CharField(max_length=2)),
+                ("charge", models.UUIDField(null=True)),
+                ("machine_sealed", models.BinaryField()),
+                ("version", models.PositiveIntegerField()),
+                ("state", models.CharField(max_length=60)),
+                ("queue", models.CharField(blank=True, default="", max_length=80)),
+                ("outcome", models.CharField(blank=True, default="", max_length=40)),
+                ("due", models.DateField(null=True)),
+                ("is_paused", models.BooleanField(default=False)),
+                ("waits_for_applicant", models.BooleanField(default=False)),
+                ("wakes_at", models.DateTimeField(null=True)),
+                ("taken_at", models.DateTimeField(null=True)),
+                ("application_sealed", models.BinaryField()),
+                ("application_sha256", models.BinaryField(max_length=32)),
+                ("signature_sealed", models.BinaryField(null=True)),
+                ("leaf_hash", models.BinaryField(max_length=32)),
+                ("submitted_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "officer",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CaseEvent',
+            name="CaseEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveIntegerField()),
-                ('at', models.DateTimeField()),
-                ('kind', models.CharField(max_length=40)),
-                ('state', models.CharField(max_length=60)),
-                ('action', models.CharField(blank=True, default='', max_length=60)),
-                ('by_role', models.CharField(max_length=20)),
-                ('facts', models.JSONField(default=dict)),
-                ('words_sealed', models.BinaryField(null=True)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.PositiveIntegerField()),
+                ("at", models.DateTimeField()),
+                ("kind", models.CharField(max_length=40)),
+                ("state", models.CharField(max_length=60)),
+                ("action", models.CharField(blank=True, default="", max_length=60)),
+                ("by_role", models.CharField(max_length=20)),
+                ("facts", models.JSONField(default=dict)),
+                ("words_sealed", models.BinaryField(null=True)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['case', 'n'],
+                "ordering": ["case", "n"],
             },
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('service', models.CharField(max_length=100)),
-                ('definition_version', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('open', 'Open'), ('submitted', 'Submitted'), ('left', 'Left')], default='open', max_length=16)),
-                ('answers_sealed', models.BinaryField(null=True)),
-                ('facts_sealed', models.BinaryField(null=True)),
-                ('facts_at', models.DateTimeField(null=True)),
-                ('signing_sealed', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('saved_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.CharField(max_length=40, unique=True)),
+                ("service", models.CharField(max_length=100)),
+                ("definition_version", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("submitted", "Submitted"), ("left", "Left")],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("answers_sealed", models.BinaryField(null=True)),
+                ("facts_sealed", models.BinaryField(null=True)),
+                ("facts_at", models.DateTimeField(null=True)),
+                ("signing_sealed", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("saved_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('question', models.CharField(max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('media_type', models.CharField(max_length=60)),
-                ('size_bytes', models.PositiveIntegerField()),
-                ('width', models.PositiveIntegerField(default=0)),
-                ('height', models.PositiveIntegerField(default=0)),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('added_at', models.DateTimeField()),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='cases.case')),
-                ('draft', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='cases.draft')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("question", models.CharField(max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                ("media_type", models.CharField(max_length=60)),
+                ("size_bytes", models.PositiveIntegerField()),
+                ("width", models.PositiveIntegerField(default=0)),
+                ("height", models.PositiveIntegerField(default=0)),
+                ("sha256", models.BinaryField(max_length=32)),
+                ("added_at", models.DateTimeField()),
+                (
+                    "case",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attachments",
+                        to="cases.case",
+                    ),
+                ),
+                (
+                    "draft",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attachments",
+                        to="cases.draft",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Effect',
+            name="Effect",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('state', models.CharField(max_length=60)),
-                ('kind', models.CharField(max_length=16)),
-                ('waits_for', models.JSONField(default=list)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default='pending', max_length=16)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('problem', models.CharField(blank=True, default='', max_length=120)),
-                ('result_sealed', models.BinaryField(null=True)),
-                ('planned_at', models.DateTimeField()),
-                ('tried_at', models.DateTimeField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='effects', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("state", models.CharField(max_length=60)),
+                ("kind", models.CharField(max_length=16)),
+                ("waits_for", models.JSONField(default=list)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("waiting", "Waiting"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("problem", models.CharField(blank=True, default="", max_length=120)),
+                ("result_sealed", models.BinaryField(null=True)),
+                ("planned_at", models.DateTimeField()),
+                ("tried_at", models.DateTimeField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="effects",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='NumberSeries',
+            name="NumberSeries",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('body', models.CharField(max_length=60)),
-                ('year', models.PositiveSmallIntegerField()),
-                ('last', models.PositiveIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("body", models.CharField(max_length=60)),
+                ("year", models.PositiveSmallIntegerField()),
+                ("last", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('body', 'year'), name='one_series_a_body_and_year')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("body", "year"), name="one_series_a_body_and_year"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Supplement',
+            name="Supplement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('answers_sealed', models.BinaryField()),
-                ('sha256', models.BinaryField(max_length=32)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='supplements', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("answers_sealed", models.BinaryField()),
+                ("sha256", models.BinaryField(max_length=32)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="supplements",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['person', '-submitted_at'], name='case_person'),
+            model_name="case",
+            index=models.Index(fields=["person", "-submitted_at"], name="case_person"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['body', 'queue', 'due'], name='case_open_by_due'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)),
+                fields=["body", "queue", "due"],
+                name="case_open_by_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['officer', 'due'], name='case_desk'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)), fields=["officer", "due"], name="case_desk"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='caseevent',
-            constraint=models.UniqueConstraint(fields=('case', 'n'), name='case_event_in_its_place'),
+            model_name="caseevent",
+            constraint=models.UniqueConstraint(
+                fields=("case", "n"), name="case_event_in_its_place"
+            ),
         ),
         migrations.AddIndex(
-            model_name='draft',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['expires_at'], name='draft_open_by_expiry'),
+            model_name="draft",
+            index=models.Index(
+                condition=models.Q(("state", "open")),
+                fields=["expires_at"],
+                name="draft_open_by_expiry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draft',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('person', 'service'), name='draft_one_open_for_a_service'),
+            model_name="draft",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")),
+                fields=("person", "service"),
+                name="draft_one_open_for_a_service",
+            ),
         ),
         migrations.AddIndex(
-            model_name='effect',
-            index=models.Index(condition=models.Q(('status', 'done'), _negated=True), fields=['status', 'planned_at'], name='effect_not_done'),
+            model_name="effect",
+            index=models.Index(
+                condition=models.Q(("status", "done"), _negated=True),
+                fields=["status", "planned_at"],
+                name="effect_not_done",
+            ),
         ),
     ]

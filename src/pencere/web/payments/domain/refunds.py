@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import Refused
 from pencere.web.payments import providers
@@ -15,14 +16,15 @@ from pencere.web.payments.models.charge import State
 
 log = logging.getLogger(__name__)
 
+# The job stands in `payments.tasks`.
+TASK, QUEUE = "payments.give_back", "payments"
+
 
 def request(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
     """Ask for the whole sum back, once for each `key`; the job does the rest.
 
     Must be called in the transaction of its reason: the job is enqueued with it.
     """
-    from pencere.web.payments import tasks  # noqa: PLC0415, tasks import this module
-
     refund, made = Refund.objects.get_or_create(
         key=key,
         defaults={
@@ -33,7 +35,7 @@ def request(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
         },
     )
     if made:
-        tasks.give_back.defer(refund_id=str(refund.id))
+        app.configure_task(TASK, queue=QUEUE).defer(refund_id=str(refund.id))
     return refund
 
 

@@ -13,6 +13,7 @@ from pencere.services import effects as engine
 from pencere.services.case import Decision
 from pencere.services.model import Effect as Defined
 from pencere.web.cases.domain.effects import issue, refund, tell, write
+from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal, unseal
 from pencere.web.cases.models import Effect
@@ -108,8 +109,6 @@ def _note(effect: Effect, status: Status, error: PencereError, *, at: datetime) 
 
 
 def _finish(effect: Effect, result: Mapping[str, Any], *, at: datetime) -> None:
-    from pencere.web.cases import tasks  # noqa: PLC0415, tasks call the domain
-
     with transaction.atomic():
         row = Effect.objects.select_for_update().get(pk=effect.pk)
         if row.status == Status.DONE:
@@ -120,5 +119,5 @@ def _finish(effect: Effect, result: Mapping[str, Any], *, at: datetime) -> None:
         row.save()
         for other in Effect.objects.filter(case=effect.case).exclude(status=Status.DONE):
             if effect.key in other.waits_for:
-                tasks.enqueue(other.pk)
+                enqueue(other.pk)
     log.info("effect_done effect=%s", effect.key)
