@@ -18,7 +18,7 @@ COMMANDS = {
     "status": "list the processes with their memory",
     "doctor": "check that everything works",
     "serve": "run one role in the foreground",
-    "service": "author a service: check, list",
+    "service": "author a service: list, check, test, preview, new, export-bpmn",
     "register": "registers: list, check, new, load, verify",
     "search": "search the catalogue of services as the portal does",
     "verify": "verify a signed document",

@@ -19,7 +19,7 @@ from pencere.services.scaffold import new_service
 from pencere.services.search import Hit, Index
 from pencere.services.trial import CaseResult, run_cases
 
-__all__ = ["check", "find", "list_services", "new", "preview", "test"]
+__all__ = ["check", "definition_of", "find", "list_services", "new", "preview", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,16 @@ def list_services(country: Country) -> list[dict[str, object]]:
         }
         for entry in Catalogue.load(country.folder).all
     ]
+
+
+def definition_of(name: str, country: Country) -> Definition:
+    """Return the definition of a service, named by id or folder.
+
+    Raises:
+        Misconfigured: as `check`.
+    """
+    (definition,) = _named([name], country)
+    return definition
 
 
 def check(names: Sequence[str], country: Country) -> list[Finding]:
@@ -77,7 +87,7 @@ def preview(name: str, country: Country, on: date, language: str) -> dict[str, o
         Invalid: `text.unknown_language`.
     """
     around = Surroundings.of(country)
-    (definition,) = _named([name], country)
+    definition = definition_of(name, country)
     context = sample_context(definition, around.registers, on)
     answers = context["answers"]
     way = forms.route(definition, answers if isinstance(answers, dict) else {}, context)

@@ -1,1 +1,0 @@
-"""What `pencere bench` measures, a module each."""
