@@ -7,4 +7,5 @@ html_theme = "furo"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
-suppress_warnings = ["myst.xref_missing"]
+# Worked bytes are shown as what they are, which is no language of a highlighter.
+suppress_warnings = ["misc.highlighting_failure"]
