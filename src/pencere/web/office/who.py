@@ -1,27 +1,62 @@
-"""Rules of the desk: who may open which of its pages."""
+"""Rules of the desk: who may open which of its pages, and which cases are theirs."""
 
+from django.http import HttpRequest
+
+from pencere.kernel.errors import Refused
+from pencere.web.cases.domain import reading
+from pencere.web.cases.models import Case
 from pencere.web.people.domain.visit import Visit
-from pencere.web.rules import Rule, role
+from pencere.web.rules import Rule, Verdict, role
 
-# Roles that work on cases, as `cases.domain.acting.ROLES` knows them.
-WORKING = ("officer", "unit-head", "expert")
+# Roles that work on cases, as `cases.domain.acting.ROLES` knows them. An expert reads and gives
+# an opinion; who decides also takes cases.
+DECIDING = ("officer", "unit-head")
+WORKING = (*DECIDING, "expert")
 
 auditor = role("auditor")
 editor = role("catalogue-editor")
-head = role("unit-head")
 
 
 def works_on_cases(visit: Visit) -> bool:
     """Say whether the person has a desk with cases at any body."""
-    return any(visit.holds(name) for name in WORKING)
+    return bool(desk_bodies(visit))
+
+
+def desk_bodies(visit: Visit) -> frozenset[str]:
+    """Return the bodies at which the person works on cases; an auditor's body is none of them."""
+    return frozenset(office.body for office in visit.offices if office.role in WORKING)
+
+
+def heads(visit: Visit) -> frozenset[str]:
+    """Return the bodies at which the person is the head of a unit."""
+    return frozenset(office.body for office in visit.offices if office.role == "unit-head")
+
+
+def decides_at(visit: Visit, body: str) -> bool:
+    """Say whether the person may take and decide cases of this body."""
+    return any(visit.holds(name, body) for name in DECIDING)
+
+
+def case_for(visit: Visit, number: str) -> Case:
+    """Return a case to an officer of its body.
+
+    Raises:
+        Missing: "case.missing": no such case, or another body's.
+        Refused: "case.own_case": the officer applied for it. At the desk they would read what
+            only the body may see about themselves.
+    """
+    case = reading.case_of_body(bodies=desk_bodies(visit), number=number)
+    if case.person_id == visit.person.pk:
+        raise Refused("case.own_case")
+    return case
 
 
 def _any_of(*rules: Rule) -> Rule:
     """Let in who any of the rules lets in; the first that is not a refusal answers."""
 
-    def judge(request):  # type: ignore[no-untyped-def]  # the signature is Rule's
+    def judge(request: HttpRequest) -> Verdict:
         verdicts = [one.judge(request) for one in rules]
-        return next((v for v in verdicts if v.name != "REFUSED"), verdicts[-1])
+        return next((v for v in verdicts if v is not Verdict.REFUSED), Verdict.REFUSED)
 
     return Rule(" or ".join(one.name for one in rules), judge)
 

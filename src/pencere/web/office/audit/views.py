@@ -1,5 +1,6 @@
 """Events of all cases, newest first, without what applicants said; the log's last checkpoint."""
 
+import psycopg
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,9 @@ from pencere.ledger.store import Reader, StoredCheckpoint
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.models import CaseEvent
 from pencere.web.country import country
+from pencere.web.exchange.registers import register
+from pencere.web.office.case.page import said_of
+from pencere.web.office.number import as_number
 from pencere.web.office.who import auditor
 from pencere.web.rules import rule
 from pencere.web.texts import current_language, t
@@ -23,7 +27,7 @@ PAGE = 50
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Show the events, of one case when its number is asked for."""
-    number = request.GET.get("number", "").strip().upper()[:40]
+    number = as_number(request.GET.get("number"))
     events = CaseEvent.objects.select_related("case", "by").order_by("-at", "-pk")
     if number:
         events = events.filter(case__number=number)
@@ -44,29 +48,32 @@ def show(request: HttpRequest) -> HttpResponse:
 def _row(event: CaseEvent) -> list[str]:
     language = current_language()
     definition = definitions.pinned(event.case)
-    state = definition.states.get(event.state)
-    actions = (one.action(event.action) for one in definition.states.values())
-    action = next((found for found in actions if found is not None), None)
-    what = action.name if action is not None else (state.name if state is not None else None)
-    kind = event.kind.replace("-", "_")
-    words = what.in_language(language) if what is not None else ""
-    label = (
-        t(f"office.event.{kind}", what=words)
-        if kind in {"acted", "proposed", "entered"}
-        else t(f"office.event.{kind}")
-    )
+    said = said_of(event, definition, language)
+    if event.kind == "asked":
+        asked = dict.fromkeys(event.facts.get("registers", ()))
+        said += ": " + ", ".join(register(one).names.in_language(language) for one in asked)
     return [
         event.case.number,
         format_instant(event.at, language),
         country().body(event.case.body).names.in_language(language),
-        label,
-        event.by.name if event.by is not None else t("office.event.system"),
+        said,
+        _who(event),
     ]
 
 
+def _who(event: CaseEvent) -> str:
+    """Name officers; an applicant is only said to be one."""
+    if event.by is None:
+        return t("office.event.system")
+    if event.by_id == event.case.person_id:
+        return t("office.event.applicant")
+    return event.by.name
+
+
 def _checkpoint() -> StoredCheckpoint | None:
-    with Reader(settings.INSTALLATION.database_url("web")) as reader:
-        try:
+    """Return the last checkpoint; None while there is none or the log cannot be read."""
+    try:
+        with Reader(settings.INSTALLATION.database_url("web")) as reader:
             return reader.checkpoint()
-        except PencereError:
-            return None
+    except (PencereError, psycopg.Error, OSError):
+        return None

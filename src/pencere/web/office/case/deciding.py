@@ -10,14 +10,20 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from pencere.kernel.errors import Conflict, Invalid, Missing, Refused, Unavailable
+from pencere.kernel.errors import Conflict, Invalid, Missing, PencereError, Refused, Unavailable
 from pencere.services.case import Actor
-from pencere.services.model import Action
+from pencere.services.model import Action, Role
 from pencere.web.cases.domain import acting, reading
 from pencere.web.cases.domain.reading import Opened
+from pencere.web.cases.models import Case, CaseEvent
 from pencere.web.exchange import gateway
 from pencere.web.middleware.errors import fault_of
-from pencere.web.office.who import caseworker
+from pencere.web.office.case.asking import open_with_registers
+from pencere.web.office.case.page import applicant_name
+from pencere.web.office.number import as_version
+from pencere.web.office.terms import state_name
+from pencere.web.office.who import case_for, caseworker
+from pencere.web.people.domain.visit import Visit
 from pencere.web.rules import rule, visit_of
 from pencere.web.texts import current_language, t
 
@@ -36,11 +42,11 @@ class DecisionForm:
     @classmethod
     def read(cls, sent: QueryDict, action: Action) -> "DecisionForm":
         """Read a sent form and look at each field."""
-        version = sent.get("version", "")
+        known = {reason.id for reason in action.reasons}
         form = cls(
-            reasons=sent.getlist("reasons"),
-            comment=sent.get("comment", "").strip(),
-            version=int(version) if version.isascii() and version.isdigit() else 0,
+            reasons=[one for one in sent.getlist("reasons") if one in known],
+            comment=as_words(sent.get("comment")),
+            version=as_version(sent.get("version")),
         )
         if action.reasons and not form.reasons:
             form.errors["reasons"] = t("office.decide.reason_needed")
@@ -52,8 +58,15 @@ class DecisionForm:
 
     @property
     def summary(self) -> list[dict[str, str]]:
-        """The errors as the summary shows them."""
+        """The errors as the summary shows them; one of no field has no name."""
         return [{"text": text, "name": name} for name, text in self.errors.items()]
+
+
+def as_words(sent: str | None) -> str:
+    """Return what somebody typed, with line ends of one kind and no sign nobody can type."""
+    lines = (sent or "").replace("\r\n", "\n").replace("\r", "\n")
+    plain = (" " if sign.isspace() and sign != "\n" else sign for sign in lines)
+    return "".join(sign for sign in plain if sign == "\n" or sign.isprintable()).strip()
 
 
 @rule(caseworker)
@@ -61,41 +74,53 @@ class DecisionForm:
 def decide(request: HttpRequest, number: str) -> HttpResponse:
     """Show what an action asks for; do it when the form is whole."""
     visit = visit_of(request)
-    case = reading.case_of_body(bodies=visit.bodies, number=number)
+    case = case_for(visit, number)
     actor = acting.officer_of(visit, case)
+    now = settings.CLOCK.now()
+    if request.method == "POST":
+        return _do(request, reading.open_case(case, at=now), actor, at=now)
     if case.officer_id != visit.person.pk:
         messages.warning(request, t("office.case.take_first"))
         return _back(number)
-    now = settings.CLOCK.now()
     try:
-        opened = reading.open_case(case, at=now, officer=visit.person, gateway=gateway())
-    except Unavailable:
-        messages.error(request, t("office.case.register_silent"))
+        opened = open_with_registers(case, officer=visit.person, gateway=gateway(), at=now)
+    except Unavailable:  # the page of the case says so
         return _back(number)
-    sent = request.POST if request.method == "POST" else request.GET
+    asked = request.GET.get("action", "")
     allowed = {action.id: action for action in acting.actions_for(opened, actor)}
-    action = allowed.get(sent.get("action", ""))
-    if action is None:
+    if asked not in allowed:
         messages.warning(request, t("office.decide.choose"))
         return _back(number)
-    if request.method == "POST":
-        return _do(request, opened, action, actor, at=now)
-    return _page(request, opened, action, DecisionForm(version=case.version))
+    seen = as_version(request.GET.get("version"))
+    if seen not in {0, case.version}:
+        messages.warning(request, t("error.case.changed"))
+        return _back(number)
+    return _page(request, opened, allowed[asked], DecisionForm(version=case.version))
 
 
-def _do(
-    request: HttpRequest, opened: Opened, action: Action, actor: Actor, *, at: datetime
-) -> HttpResponse:
+def _do(request: HttpRequest, opened: Opened, actor: Actor, *, at: datetime) -> HttpResponse:
+    """Act. Whatever stops it is said on the form, with everything typed still in it."""
+    case, visit = opened.case, visit_of(request)
+    asked = request.POST.get("action", "")
+    if _is_done_already(opened, visit, asked, as_version(request.POST.get("version"))):
+        messages.info(request, t("office.decide.done_already", number=case.number))
+        return _back(case.number)
+    action = opened.definition.states[case.state].action(asked)
+    if action is None or action.by is Role.APPLICANT:
+        messages.warning(request, t("error.case.changed"))
+        return _back(case.number)
     form = DecisionForm.read(request.POST, action)
     if form.errors:
         return _page(request, opened, action, form, status=422)
-    number = opened.case.number
+    if case.officer_id != visit.person.pk:
+        messages.warning(request, t("office.case.take_first"))
+        return _back(case.number)
     try:
         acting.act(
-            case=opened.case,
+            case=case,
             action=action.id,
             by=actor,
-            officer=visit_of(request).person,
+            officer=visit.person,
             version=form.version,
             reasons=form.reasons,
             comment=form.comment,
@@ -103,17 +128,39 @@ def _do(
             at=at,
         )
     except (Conflict, Refused, Unavailable, Invalid) as refusal:
-        messages.error(request, _sentence(refusal))
-    else:
-        done = action.name.in_language(current_language())
-        messages.success(request, t("office.decide.done", action=done, number=number))
-    return _back(number)
+        form.errors[""] = _sentence(refusal)
+        form.version = Case.objects.values_list("version", flat=True).get(pk=case.pk)
+        return _page(request, opened, action, form, status=refusal.status)
+    key = "office.decide.proposed" if action.four_eyes else "office.decide.done"
+    messages.success(
+        request, t(key, action=action.name.in_language(current_language()), number=case.number)
+    )
+    return _back(case.number)
+
+
+def _is_done_already(opened: Opened, visit: Visit, action: str, version: int) -> bool:
+    """Say whether the same officer has just sent the same decision: a second press, a reload."""
+    if opened.case.version == version:
+        return False
+    last = (
+        CaseEvent.objects.filter(case=opened.case, kind__in=["acted", "proposed"])
+        .order_by("-n")
+        .first()
+    )
+    return last is not None and (last.by_id, last.action) == (visit.person.pk, action)
 
 
 def _page(
     request: HttpRequest, opened: Opened, action: Action, form: DecisionForm, status: int = 200
 ) -> HttpResponse:
-    page = {"case": opened.case, "opened": opened, "action": action, "form": form}
+    page = {
+        "case": opened.case,
+        "applicant": applicant_name(opened),
+        "action": action,
+        "result": state_name(opened.definition, action.to),
+        "effects": opened.definition.states[action.to].effects,
+        "form": form,
+    }
     return render(request, "office/case/pages/decide.jinja", page, status=status)
 
 
@@ -122,11 +169,10 @@ def _page(
 def answer_proposal(request: HttpRequest, number: str) -> HttpResponse:
     """Agree with a colleague's proposal, or send it back with a word."""
     visit = visit_of(request)
-    case = reading.case_of_body(bodies=visit.bodies, number=number)
+    case = case_for(visit, number)
     actor = acting.officer_of(visit, case)
     now = settings.CLOCK.now()
-    version = request.POST.get("version", "")
-    expected = int(version) if version.isascii() and version.isdigit() else 0
+    expected = as_version(request.POST.get("version"))
     answer = request.POST.get("answer")
     if answer not in {"confirm", "decline"}:
         raise Missing("case.no_proposal")
@@ -136,16 +182,16 @@ def answer_proposal(request: HttpRequest, number: str) -> HttpResponse:
                            gateway=gateway(), at=now)  # fmt: skip
         else:
             acting.decline(case=case, by=actor, officer=visit.person, version=expected,
-                           comment=request.POST.get("comment", "")[:LONGEST_COMMENT],
+                           comment=as_words(request.POST.get("comment"))[:LONGEST_COMMENT],
                            at=now)  # fmt: skip
-    except (Conflict, Refused, Unavailable) as refusal:
+    except (Conflict, Refused, Unavailable, Invalid) as refusal:
         messages.error(request, _sentence(refusal))
     else:
         messages.success(request, t("office.decide.answered", number=number))
     return _back(number)
 
 
-def _sentence(refusal: Conflict | Refused | Unavailable | Invalid) -> str:
+def _sentence(refusal: PencereError) -> str:
     return fault_of(refusal).sentence(current_language())
 
 

@@ -6,14 +6,25 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from pencere.kernel.alphabet import sort_key
 from pencere.kernel.errors import Conflict, Refused
 from pencere.web.cases.domain import acting, reading
 from pencere.web.cases.models import Case
-from pencere.web.office.who import WORKING, caseworker
-from pencere.web.people.domain.visit import Visit
+from pencere.web.middleware.errors import fault_of
+from pencere.web.office.who import (
+    DECIDING,
+    case_for,
+    caseworker,
+    decides_at,
+    desk_bodies,
+    heads,
+)
 from pencere.web.people.models.person import Person
 from pencere.web.rules import rule, visit_of
-from pencere.web.texts import t
+from pencere.web.texts import current_language, t
+
+# So many colleagues may be faster than this one before "the next case" gives up.
+TRIES = 10
 
 
 @rule(caseworker)
@@ -21,13 +32,31 @@ from pencere.web.texts import t
 def take(request: HttpRequest, number: str) -> HttpResponse:
     """Take a case; of two officers at once one gets it, the other is told."""
     visit = visit_of(request)
-    case = reading.case_of_body(bodies=visit.bodies, number=number)
-    acting.officer_of(visit, case)
+    case = case_for(visit, number)
+    if not decides_at(visit, case.body):
+        raise Refused("case.other-body")
     try:
         acting.take(case=case, officer=visit.person, at=settings.CLOCK.now())
-    except Conflict:
-        messages.warning(request, t("office.case.taken_by_other"))
+    except Conflict as refusal:
+        messages.warning(request, fault_of(refusal).sentence(current_language()))
     return HttpResponseRedirect(reverse("office_case", args=[number]))
+
+
+@rule(caseworker)
+@require_POST
+def take_next(request: HttpRequest) -> HttpResponse:
+    """Take the most urgent case that nobody has; two officers at once get two cases."""
+    visit = visit_of(request)
+    bodies = frozenset(body for body in desk_bodies(visit) if decides_at(visit, body))
+    waiting = reading.queue_of(bodies=bodies).filter(officer=None).exclude(person=visit.person)
+    for case in waiting[:TRIES]:
+        try:
+            acting.take(case=case, officer=visit.person, at=settings.CLOCK.now())
+        except Conflict:
+            continue
+        return HttpResponseRedirect(reverse("office_case", args=[case.number]))
+    messages.info(request, t("office.queue.nothing_waits"))
+    return HttpResponseRedirect(reverse("queue"))
 
 
 @rule(caseworker)
@@ -35,28 +64,30 @@ def take(request: HttpRequest, number: str) -> HttpResponse:
 def hand_over(request: HttpRequest, number: str) -> HttpResponse:
     """Give back one's own case, or, as the head of the unit, hand any case to a colleague."""
     visit = visit_of(request)
-    case = reading.case_of_body(bodies=visit.bodies, number=number)
+    case = case_for(visit, number)
     acting.officer_of(visit, case)
-    is_head = visit.holds("unit-head", case.body)
+    is_head = case.body in heads(visit)
     if case.officer_id != visit.person.pk and not is_head:
         raise Refused("case.not-yours")
     chosen = request.POST.get("to", "")
     to = None
-    if chosen and is_head:
+    if chosen:
         to = next((one for one in colleagues(case) if str(one.pk) == chosen), None)
-        if to is None:
+        if to is None or not is_head:
             raise Refused("case.not-a-colleague")
-    acting.hand_over(case=case, to=to, by=visit.person, at=settings.CLOCK.now())
-    messages.success(request, t("office.case.handed" if to else "office.case.returned"))
+    try:
+        acting.hand_over(case=case, to=to, by=visit.person, at=settings.CLOCK.now())
+    except Conflict as refusal:
+        messages.warning(request, fault_of(refusal).sentence(current_language()))
+    else:
+        said = t("office.case.returned") if to is None else t("office.case.handed", name=to.name)
+        messages.success(request, said)
     return HttpResponseRedirect(reverse("office_case", args=[number]))
 
 
 def colleagues(case: Case) -> list[Person]:
-    """Return who works on cases at the body the case is with."""
-    found = Person.objects.filter(offices__body=case.body, offices__role__in=WORKING)
-    return sorted(found.distinct(), key=lambda person: person.name)
-
-
-def may_hand_over(visit: Visit, case: Case) -> bool:
-    """Say whether this person may choose a colleague for the case."""
-    return visit.holds("unit-head", case.body)
+    """Return who decides cases at the body the case is with, but for the applicant."""
+    found = Person.objects.filter(
+        is_active=True, offices__body=case.body, offices__role__in=DECIDING
+    ).exclude(pk=case.person_id)
+    return sorted(found.distinct(), key=lambda person: sort_key(person.name))

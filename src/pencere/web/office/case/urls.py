@@ -1,14 +1,20 @@
 """Addresses of a case."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from pencere.web.office.case import deciding, files, showing, taking
+from pencere.web.office.number import CaseNumber
+
+register_converter(CaseNumber, "case_number")
+
+_CASE = "cases/<case_number:number>/"
 
 urlpatterns = [
-    path("cases/<str:number>/", showing.show, name="office_case"),
-    path("cases/<str:number>/take/", taking.take, name="office_take"),
-    path("cases/<str:number>/hand-over/", taking.hand_over, name="office_hand_over"),
-    path("cases/<str:number>/decide/", deciding.decide, name="office_decide"),
-    path("cases/<str:number>/proposal/", deciding.answer_proposal, name="office_proposal"),
-    path("cases/<str:number>/files/<uuid:attachment_id>", files.show, name="office_file"),
+    path("cases/next/", taking.take_next, name="office_take_next"),
+    path(_CASE, showing.show, name="office_case"),
+    path(f"{_CASE}take/", taking.take, name="office_take"),
+    path(f"{_CASE}hand-over/", taking.hand_over, name="office_hand_over"),
+    path(f"{_CASE}decide/", deciding.decide, name="office_decide"),
+    path(f"{_CASE}proposal/", deciding.answer_proposal, name="office_proposal"),
+    path(f"{_CASE}files/<uuid:attachment_id>", files.show, name="office_file"),
 ]
