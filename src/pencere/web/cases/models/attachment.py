@@ -30,6 +30,8 @@ class Attachment(models.Model):
 class Supplement(models.Model):
     """Answers an applicant gave again because the body asked; sealed, laid over the application."""
 
+    append_only = True
+
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="supplements")
     at = models.DateTimeField()
     answers_sealed = models.BinaryField(editable=False)

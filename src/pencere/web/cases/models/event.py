@@ -13,6 +13,8 @@ class CaseEvent(models.Model):
     words) are in `words_sealed`.
     """
 
+    append_only = True
+
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")
     n = models.PositiveIntegerField()
     at = models.DateTimeField()

@@ -19,6 +19,9 @@ class IssuedDocument(models.Model):
     the same document twice give one.
     """
 
+    # What was issued stays; only whether it still counts changes.
+    may_change = ("status", "status_at", "status_reason", "superseded_by")
+
     code = models.CharField(max_length=20, unique=True)
     key = models.CharField(max_length=200, unique=True)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

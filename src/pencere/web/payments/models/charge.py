@@ -75,6 +75,8 @@ class Charge(models.Model):
 class ChargeEvent(models.Model):
     """One thing that happened to a charge. Append-only (grants and a trigger)."""
 
+    append_only = True
+
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField()
     was = models.CharField(max_length=16)
@@ -91,6 +93,8 @@ class ChargeEvent(models.Model):
 
 class Callback(models.Model):
     """An authentic callback of a provider; its event id makes it count once. Append-only."""
+
+    append_only = True
 
     provider = models.CharField(max_length=32)
     event = models.CharField(max_length=128)

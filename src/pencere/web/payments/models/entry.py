@@ -11,6 +11,8 @@ class Entry(models.Model):
     A positive amount is money the account holds or is owed, a negative one where it comes from.
     """
 
+    append_only = True
+
     movement = models.UUIDField()
     account = models.CharField(max_length=96)  # provider:bank, fee:dyp
     amount = models.BigIntegerField()
