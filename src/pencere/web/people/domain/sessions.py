@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from pencere.kernel.errors import Missing
 from pencere.web.people.domain.visit import Office, Visit
@@ -123,6 +123,18 @@ def end_others(visit: Visit, *, at: datetime) -> int:
     """End every session of the person but this one; return how many."""
     others = Session.objects.filter(person=visit.person, ended_at=None).exclude(pk=visit.session_id)
     return others.update(ended_at=at)
+
+
+def last_before(visit: Visit) -> datetime | None:
+    """Return when the person was last here before this visit; None for the first time."""
+    earlier = Session.objects.filter(person=visit.person).exclude(pk=visit.session_id)
+    found: datetime | None = earlier.aggregate(last=Max("seen_at"))["last"]
+    return found
+
+
+def forget(*, before: datetime) -> int:
+    """Delete sessions nobody has used since; return how many."""
+    return Session.objects.filter(seen_at__lt=before).delete()[0]
 
 
 def _digest(token: str) -> bytes:
