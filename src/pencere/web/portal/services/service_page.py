@@ -1,13 +1,19 @@
 """What the page of a service says, from its definition or its entry in the catalogue."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from pencere.kernel.clock import local_date
 from pencere.kernel.money import format_amount
 from pencere.services.catalogue import Entry, LifeEvent, PageFee
-from pencere.services.model import Term, TermUnit
+from pencere.services.model import Basis, Term, TermUnit
+from pencere.web.catalogue.domain.practice import practice_of
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
+from pencere.web.people.domain.visit import Visit
+from pencere.web.portal.services.fee_now import FeeNow, fee_now
 from pencere.web.texts import current_language, t, texts
 
 
@@ -45,9 +51,8 @@ class ServicePage:
     summary: str
     body: str
     body_site: str | None
-    fee: str
+    facts: tuple[dict[str, str], ...]
     fee_lines: tuple[FeeLine, ...]
-    term: str
     audience: tuple[str, ...]
     events: tuple[LifeEvent, ...]
     needs: tuple[Need, ...]
@@ -72,50 +77,108 @@ class ServicePage:
         return urlsplit(self.body_site or "").hostname or self.body_site or ""
 
 
-def page_of(entry: Entry, language: str) -> ServicePage:
-    """Put the page of a service together."""
-    body = country().body(entry.authority)
+def page_of(entry: Entry, language: str, *, at: datetime, visit: Visit | None) -> ServicePage:
+    """Put the page of a service together, as it is today for who is here."""
     definition = entry.definition
-    is_provisional = entry.provisional or any(basis.provisional for basis in entry.basis)
+    now = None
+    if definition is not None:
+        now = fee_now(definition, on=local_date(at), applicant=_known_of(visit))
+    body = country().body(entry.authority)
+    bases = tuple(dict.fromkeys([*entry.basis, *(now.grounds if now is not None else ())]))
     return ServicePage(
         entry=entry,
         name=entry.names.in_language(language),
         summary=entry.summary.in_language(language),
         body=body.names.in_language(language),
         body_site=body.site,
-        fee=_fee(entry),
+        facts=(
+            {"label": t("service.fee"), **_fee(entry, now, is_here=visit is not None)},
+            {"label": t("service.term"), "value": _term(entry, language)},
+            *_in_practice(entry, at),
+        ),
         fee_lines=tuple(
             FeeLine(tier.label.in_language(language), format_amount(tier.amount, language))
             for tier in entry.fee.tiers
         ),
-        term=_term(entry, language),
         audience=tuple(_named("service.audience", name) for name in entry.audience),
         events=tuple(e for e in catalogue().life_events if e.id in entry.life_events),
         needs=()
         if definition is None
         else tuple(Need(n.text.in_language(language), n.from_state) for n in definition.needs),
         result=entry.result.in_language(language) if entry.result else None,
-        grounds=tuple(
-            Ground(_act(basis.act, language), basis.article, basis.provisional)
-            for basis in entry.basis
+        grounds=tuple(_grounds(bases, language)),
+        channels=tuple(
+            _named("service.channel", name)
+            for name in entry.channels
+            # A page that only informs may not send people to where they are.
+            if entry.is_executable or name != "portal"
         ),
-        channels=tuple(_named("service.channel", name) for name in entry.channels),
-        is_provisional=is_provisional,
+        is_provisional=entry.provisional or any(basis.provisional for basis in bases),
     )
 
 
-def _fee(entry: Entry) -> str:
-    fee: PageFee = entry.fee
-    if entry.definition is not None and entry.definition.fee is None:
-        return t("service.free")
+def _known_of(visit: Visit | None) -> dict[str, object] | None:
+    if visit is None:
+        return None
+    identity = visit.person.identity
+    return {
+        "fin": identity.fin,
+        "given_name": identity.given_name,
+        "surname": identity.surname,
+    }
+
+
+def _fee(entry: Entry, now: FeeNow | None, *, is_here: bool) -> dict[str, str]:
+    if now is not None:
+        words = t("service.free") if now.amount == 0 else _money(now.amount)
+        note = t("service.fee_for_you") if is_here else t("service.fee_today")
+        return {"value": words, "note": note}
+    if entry.is_executable:
+        return {"value": t("service.fee_counted")}
+    return {"value": _fee_of_page(entry.fee)}
+
+
+def _fee_of_page(fee: PageFee) -> str:
     if fee.tiers:
         cheapest = min(tier.amount for tier in fee.tiers)
         return t("service.fee_from", amount=_money(cheapest))
-    if fee.amount is not None:
-        return t("service.free") if fee.amount == 0 else _money(fee.amount)
-    if entry.is_executable:
-        return t("service.fee_counted")
-    return t("service.unknown")
+    if fee.amount is None:
+        return t("service.unknown")
+    return t("service.free") if fee.amount == 0 else _money(fee.amount)
+
+
+def _in_practice(entry: Entry, at: datetime) -> tuple[dict[str, str], ...]:
+    practice = practice_of(entry.id, at=at) if entry.is_executable else None
+    if practice is None:
+        return ()
+    return (
+        {
+            "label": t("service.in_practice"),
+            "value": _lasted(practice.median),
+            "note": t("service.practice_note"),
+        },
+        {"label": t("service.used"), "value": t("service.people", n=practice.people)},
+    )
+
+
+def _lasted(time: timedelta) -> str:
+    """Say how long in the largest unit of which there are two, or one of the smallest."""
+    minutes = int(time.total_seconds()) // 60
+    if minutes < 1:
+        return t("service.under_a_minute")
+    if minutes < 120:
+        return t("service.minutes", n=minutes)
+    if minutes < 48 * 60:
+        return t("service.hours", n=minutes // 60)
+    return t("service.days", n=minutes // (24 * 60))
+
+
+def _grounds(bases: Iterable[Basis], language: str) -> Iterable[Ground]:
+    """Give each act once, with its articles; one without an article says nothing beside one."""
+    bases = list(bases)
+    for basis in bases:
+        if basis.article or not any(b.act == basis.act and b.article for b in bases):
+            yield Ground(_act(basis.act, language), basis.article, basis.provisional)
 
 
 def _money(qepik: int) -> str:

@@ -2,6 +2,7 @@
 
 from itertools import groupby
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -50,5 +51,10 @@ def _by_body(language: str) -> list[tuple[str, list[Entry]]]:
 @page_cache(CACHED_S)
 def service(request: HttpRequest, service_id: str) -> HttpResponse:
     """Show one service: who, what is needed, what it costs, how long it takes, on what basis."""
-    page = page_of(catalogue().get(service_id), current_language())
+    page = page_of(
+        catalogue().get(service_id),
+        current_language(),
+        at=settings.CLOCK.now(),
+        visit=getattr(request, "visit", None),
+    )
     return render(request, "portal/services/service.jinja", {"page": page})

@@ -10,6 +10,7 @@ from pencere.web.catalogue.domain import searches
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.middleware.page_cache import page_cache
 from pencere.web.portal.start.figures import figures_of_month
+from pencere.web.portal.start.waiting import begun, waiting
 from pencere.web.rules import public, rule
 
 CACHED_S = 60
@@ -22,7 +23,9 @@ MOST_SEARCHED = 5
 def start(request: HttpRequest) -> HttpResponse:
     """Show the first page."""
     services = catalogue()
-    today = local_date(settings.CLOCK.now())
+    now = settings.CLOCK.now()
+    today = local_date(now)
+    visit = getattr(request, "visit", None)
     popular = [
         services.entries[service]
         for service in searches.most_searched(MOST_SEARCHED, on=today)
@@ -33,5 +36,7 @@ def start(request: HttpRequest) -> HttpResponse:
         "popular": popular,
         "executable": [entry for entry in services.all if entry.is_executable],
         "figures": figures_of_month(today),
+        "begun": begun(visit, at=now) if visit else [],
+        "waiting": waiting(visit) if visit else [],
     }
     return render(request, "portal/start/start.jinja", page)
