@@ -13,7 +13,9 @@ from django.db import close_old_connections
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import UniqueViolation
 from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -54,10 +56,21 @@ async def _take_over(working: App) -> None:
         try:
             for job in await working.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_S):
                 log.warning("job_taken_over job=%s task=%s", job.id, job.task_name)
-                await working.job_manager.retry_job(job)
+                await _give_back(working, job)
         except Exception as error:  # the database may be away for a moment
             log.warning("take_over_failed error=%s", type(error).__name__)
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _give_back(working: App, job: Job) -> None:
+    """Put a job back, or end it where the same work was enqueued again meanwhile.
+
+    That other job waits for the lock which this one holds, so one of them has to go.
+    """
+    try:
+        await working.job_manager.retry_job(job)
+    except UniqueViolation:
+        await working.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
 
 def _with_fresh_connections(
