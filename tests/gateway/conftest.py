@@ -272,6 +272,7 @@ def headers(**changes: str | None) -> list[tuple[str, str]]:
         "basis": "Pencere-Legal-Basis",
         "case": "Pencere-Case",
         "person": "Pencere-Person",
+        "represented": "X-Road-Represented-Party",
     }
     values |= changes
     return [(names[key], value) for key, value in values.items() if value is not None]

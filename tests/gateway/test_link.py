@@ -12,9 +12,12 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.gateway.conftest import (
@@ -210,9 +213,9 @@ def test_a_stranger_to_the_directory_cannot_connect(pair: Pair) -> None:
     assert pair.upstream.calls == []
 
 
-def find_usage(pair: Pair, **changes: str | None) -> Answer:
+def find_usage(pair: Pair, body: bytes = b'{"limit": 10}', **changes: str | None) -> Answer:
     path = "/r1/AZ/GOV/mia/population/findUsage"
-    return ask(pair.ports[0], "POST", path, headers(**changes), b'{"limit": 10}')
+    return ask(pair.ports[0], "POST", path, headers(**changes), body)
 
 
 def test_a_person_sees_each_access_with_a_proof_that_verifies(pair: Pair) -> None:
@@ -258,6 +261,131 @@ def test_nobody_sees_who_looked_at_anothers_data(pair: Pair) -> None:
         403,
         "server.serverproxy.access_denied",
     )
+
+
+def someone() -> tuple[str, dict[str, str | None]]:
+    """Return a FIN that no other test uses, and the headers of a person who asks about it."""
+    person = "7" + uuid.uuid4().hex[:6].upper()
+    return person, {"person": person, "user": f"AZ{person}"}
+
+
+def test_a_person_sees_who_acted_and_for_which_body_but_not_the_officer(pair: Pair) -> None:
+    person, mine = someone()
+    pair.start()
+    pair.ask(headers(**mine))
+    pair.ask(headers(person=person, user=f"AZ{OTHER_PERSON}", represented="GOV/mia"))
+    pair.ask(headers(person=person, user="system", represented="GOV/mia"))
+
+    found = find_usage(pair, **mine)
+
+    said = [
+        (one["representedParty"], one["self"], one["automatic"]) for one in found.json["usages"]
+    ]
+    entries = [json.loads(one["leaf"]["entry"]) for one in found.json["usages"]]
+    mia = {"class": "GOV", "code": "mia"}
+    assert said == [(mia, False, True), (mia, False, False), (None, True, False)]
+    assert [(one["format"], one["represented"], one["actor"]) for one in entries] == [
+        ("pencere-access/2", "GOV/mia", "system"),
+        ("pencere-access/2", "GOV/mia", "person"),
+        ("pencere-access/2", None, "self"),
+    ]
+    assert OTHER_PERSON not in found.body.decode()
+
+
+def test_an_auditor_finds_an_officers_accesses_by_a_keyed_digest(pair: Pair) -> None:
+    person, _ = someone()
+    officer = f"8{uuid.uuid4().hex[:6].upper()}"
+    pair.start()
+    pair.ask(headers(person=person, user=f"AZ{officer}", represented="GOV/mia"))
+
+    digest = pair.node(1).core.sealer.person_digest(officer).hex()
+
+    rows = pair.rows(
+        1,
+        "select represented, actor from gateway.request"
+        f" where side = 'provider' and actor_digest = '\\x{digest}'",
+    )
+    assert rows == [("GOV/mia", "person")]
+    assert officer not in str(pair.rows(1, "select * from gateway.request"))
+
+
+def test_a_row_of_before_the_actor_was_kept_still_says_who_it_was(pair: Pair) -> None:
+    person, mine = someone()
+    pair.start()
+    pair.ask(headers(**mine))
+    pair.ask(headers(person=person, user=f"AZ{OTHER_PERSON}"))
+    with psycopg.connect(pair.databases[1].superuser) as root:
+        root.execute("set session_replication_role = replica")
+        root.execute(
+            "update gateway.request set actor = '', actor_digest = null where person_digest = %s",
+            [pair.node(1).core.sealer.person_digest(person)],
+        )
+
+    found = find_usage(pair, **mine).json
+
+    assert [one["self"] for one in found["usages"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("party", "code"),
+    [
+        ("GOV/nobody", "server.clientproxy.access_denied"),
+        ("COM/mia", "server.clientproxy.access_denied"),
+        ("mia", "server.clientproxy.access_denied"),
+        ("GOV/mia/population", "server.clientproxy.invalid_header"),
+        ("GOV//", "server.clientproxy.invalid_header"),
+        ("G" * 201, "server.clientproxy.invalid_header"),
+    ],
+)
+def test_a_party_that_is_no_member_is_not_represented(pair: Pair, party: str, code: str) -> None:
+    pair.start()
+
+    answer = pair.ask(headers(represented=party))
+
+    assert answer.header("X-Road-Error") is not None
+    assert answer.header("X-Road-Error").replace("serverproxy", "clientproxy") == code  # type: ignore[union-attr]
+    assert pair.upstream.calls == []
+
+
+def test_an_agreement_may_name_whom_a_shared_system_represents(pair: Pair) -> None:
+    agreements = pair.payload(1)["agreements"]
+    agreements[0]["represents"] = ["GOV/dyp"]
+    pair.publish(1, agreements=agreements)
+    pair.start()
+
+    named, other, nobody = (
+        pair.ask(headers(represented=party)) for party in ("GOV/dyp", "GOV/mia", None)
+    )
+
+    assert (named.status, other.status, nobody.status) == (200, 403, 200)
+    assert [call.header("X-Road-Represented-Party") for call in pair.upstream.calls] == [
+        "GOV/dyp",
+        None,
+    ]
+
+
+def test_accesses_are_asked_for_page_by_page_or_one_by_its_number(pair: Pair) -> None:
+    _, mine = someone()
+    pair.start()
+    first = pair.ask(headers(**mine)).header("x-road-request-id")
+    for clock in pair.clocks:
+        clock.advance(timedelta(hours=1))
+    pair.ask(headers(**mine))
+    day = find_usage(pair, **mine).json["usages"][0]["logtime"]
+
+    before = find_usage(pair, json.dumps({"before": day}).encode(), **mine).json
+    one = find_usage(pair, json.dumps({"exchange": first}).encode(), **mine).json
+    wrong = [
+        find_usage(pair, body, **mine).status
+        for body in (b'{"before": "2026-11-22"}', b'{"before": 1}', b'{"exchange": "x"}')
+    ]
+
+    assert (before["totalUsages"], [usage["exchange"] for usage in before["usages"]]) == (
+        1,
+        [first],
+    )
+    assert [usage["exchange"] for usage in one["usages"]] == [first]
+    assert wrong == [400, 400, 400]
 
 
 def _verify(usage: dict[str, Any], person: str) -> None:

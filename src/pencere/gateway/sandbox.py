@@ -291,6 +291,7 @@ def _agreements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "endpoints": [rule["endpoint"]],
                     "purposes": rule.get("purposes", []),
                     "legal_bases": rule.get("legal_bases", []),
+                    "represents": rule.get("represents", []),
                     "from": rule.get("from"),
                     "until": rule.get("until"),
                 }

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pencere.gateway.wire.identifiers import canonical
+from pencere.gateway.wire.identifiers import canonical, parse_party
 from pencere.kernel.errors import Invalid
 
 FORMAT = "pencere-directory/1"
@@ -102,6 +102,7 @@ class Agreement:
     purposes: frozenset[str]
     bases: frozenset[str]
     demands: tuple[str, ...]
+    represents: frozenset[str]
     first_day: date | None
     last_day: date | None
 
@@ -255,6 +256,7 @@ def _agreement(entry: Mapping[str, Any]) -> Agreement:
         purposes=frozenset(entry["purposes"]),
         bases=frozenset(entry["legal_bases"]),
         demands=_demands(entry["id"], entry.get("demands", [])),
+        represents=frozenset(parse_party(one) for one in entry.get("represents", [])),
         first_day=date.fromisoformat(entry["from"]) if entry.get("from") else None,
         last_day=date.fromisoformat(entry["until"]) if entry.get("until") else None,
     )

@@ -19,6 +19,7 @@ EXAMPLES = {
     "Pencere-Case": "2026-000123",
     "Pencere-Person": "1AB2C3D",
     "X-Road-UserId": "AZ1AB2C3D",
+    "X-Road-Represented-Party": "GOV/dyp",
 }
 
 
@@ -33,6 +34,7 @@ class Question:
     purpose: str = ""
     legal_basis: str = ""
     given: frozenset[str] = frozenset()
+    represented: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def _right(directory: Directory, question: Question, service: Service) -> Grant:
         if isinstance(endpoint, str):
             reasons.append(f"agreement {agreement.identifier}: {endpoint}")
             continue
-        problem = _purpose_problem(agreement, question)
+        problem = _purpose_problem(agreement, question) or _party_problem(
+            directory, agreement, question.represented
+        )
         if problem:
             reasons.append(f"agreement {agreement.identifier}: {problem}")
             continue
@@ -190,6 +194,19 @@ def _purpose_problem(agreement: Agreement, question: Question) -> str:
     ):
         return f"rests on another legal basis: {', '.join(sorted(agreement.bases))}"
     return ""
+
+
+def _party_problem(directory: Directory, agreement: Agreement, party: str) -> str:
+    """Say why the consumer may not ask in the name of `party`; the agreement may list who."""
+    if not party:
+        return ""
+    if agreement.represents:
+        if party in agreement.represents:
+            return ""
+        return f"may be used for {', '.join(sorted(agreement.represents))}, not for this party"
+    if f"{directory.instance}/{party}" in directory.members:
+        return ""
+    return "the represented party is no member of the directory"
 
 
 def is_ambiguous(path: str) -> bool:

@@ -19,9 +19,10 @@ from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.wire import evidence, head
+from pencere.gateway.wire.actors import Actor, actor_of, fin_of
 from pencere.gateway.wire.envelope import Envelope
 from pencere.gateway.wire.faults import Fault, Kind, Side
-from pencere.gateway.wire.identifiers import ServiceTarget
+from pencere.gateway.wire.identifiers import ServiceTarget, parse_party
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import parse_fin
@@ -119,6 +120,8 @@ class Circumstances:
     case_number: str
     person: str
     user: str
+    actor: Actor
+    represented: str
     message_id: str
     given: frozenset[str]
 
@@ -153,7 +156,7 @@ def circumstances(headers: head.Headers, side: Side) -> Circumstances:
                 f" Example: Pencere-Person: {EXAMPLES['Pencere-Person']}",
             ) from problem
     values = head.lookup(headers)
-    user = values.get(b"x-road-userid", b"").decode("latin-1")
+    user = values.get(b"x-road-userid", b"").decode("latin-1").strip()
     given = frozenset(found) | ({"X-Road-UserId"} if user else frozenset())
     return Circumstances(
         purpose=found.get("Pencere-Purpose", ""),
@@ -161,6 +164,8 @@ def circumstances(headers: head.Headers, side: Side) -> Circumstances:
         case_number=found.get("Pencere-Case", ""),
         person=person,
         user=user,
+        actor=actor_of(user, person),
+        represented=_party(values.get(b"x-road-represented-party", b""), side),
         message_id=values.get(b"x-road-id", b"").decode("latin-1"),
         given=given,
     )
@@ -178,6 +183,7 @@ def question(
         purpose=facts.purpose,
         legal_basis=facts.legal_basis,
         given=facts.given,
+        represented=facts.represented,
     )
 
 
@@ -230,6 +236,11 @@ def request_row(  # noqa: PLR0913  # a row has many columns
         signature=proof.signature,
         head_sealed=seal(envelope.head, exchange=exchange, part=f"{side} request head"),
         body_sealed=sealed_body(core, envelope.body, exchange, f"{side} request body"),
+        represented=facts.represented,
+        actor=facts.actor.value,
+        actor_digest=(
+            core.sealer.person_digest(fin_of(facts.user) or facts.user) if facts.user else None
+        ),
     )
 
 
@@ -243,6 +254,24 @@ def sealed_body(core: Core, body: bytes, exchange: str, part: str) -> bytes | No
 def new_exchange() -> str:
     """Return the identifier of an exchange: `X-Road-Request-Id`."""
     return str(uuid.uuid4())
+
+
+def _party(value: bytes, side: Side) -> str:
+    """Return on whose behalf the request is made, empty when on nobody's but the consumer's."""
+    text = value.decode("latin-1").strip()
+    if not text:
+        return ""
+    try:
+        if len(text) <= _LONGEST_VALUE:
+            return parse_party(text)
+    except ValueError:
+        pass
+    raise Fault(
+        side,
+        Kind.INVALID_HEADER,
+        "Header X-Road-Represented-Party must be a class and a code, percent-encoded."
+        f" Example: X-Road-Represented-Party: {EXAMPLES['X-Road-Represented-Party']}",
+    )
 
 
 def _is_plain(text: str) -> bool:

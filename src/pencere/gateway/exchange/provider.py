@@ -25,6 +25,7 @@ from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
+from pencere.gateway.wire.actors import Actor
 from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, new_detail, server_fault
 from pencere.gateway.wire.identifiers import (
     FIND_USAGE,
@@ -274,6 +275,8 @@ class ProviderExchange:
                 purpose=self._facts.purpose,
                 legal_basis=self._facts.legal_basis,
                 case_number=self._facts.case_number,
+                represented=self._facts.represented,
+                actor=self._facts.actor.value,
                 outcome=fault or str(status),
                 evidence_digest=committed,
                 salt=salt,
@@ -381,4 +384,4 @@ class ProviderExchange:
         core.metrics.ended(SIDE, fault, core.loop.time() - self._started)
 
 
-_NO_FACTS = shared.Circumstances("", "", "", "", "", "", frozenset())
+_NO_FACTS = shared.Circumstances("", "", "", "", "", Actor.NOBODY, "", "", frozenset())

@@ -1,6 +1,7 @@
 """The ledger's leaf of an access: who, when, why, for which case, and of whom without saying it.
 
-docs/specs/evidence.md. The person stands in it as HMAC-SHA-256 under a salt of this entry: only
+docs/specs/evidence.md. Who acts stands in it as a kind, and on whose behalf as a body; never the
+acting person. The person of the data stands in it as HMAC-SHA-256 under a salt of this entry: only
 who is given the salt, which is the person, can tell whose entry it is, and entries of one person
 cannot be linked.
 """
@@ -23,6 +24,8 @@ def access_leaf(  # noqa: PLR0913  # a leaf has many facts
     purpose: str,
     legal_basis: str,
     case_number: str,
+    represented: str,
+    actor: str,
     outcome: str,
     evidence_digest: bytes,
     salt: bytes,
@@ -32,7 +35,7 @@ def access_leaf(  # noqa: PLR0913  # a leaf has many facts
     return pending_entry(
         LEAF_KIND,
         {
-            "format": "pencere-access/1",
+            "format": "pencere-access/2",
             "exchange": exchange,
             "time": format_time(at),
             "consumer": consumer,
@@ -41,6 +44,8 @@ def access_leaf(  # noqa: PLR0913  # a leaf has many facts
             "purpose": purpose,
             "legal_basis": legal_basis,
             "case": case_number,
+            "represented": represented or None,
+            "actor": actor or None,
             "person": person_in_leaf(salt, person) if person else None,
             "outcome": outcome,
             "evidence": evidence_digest.hex(),

@@ -60,6 +60,8 @@ def _row(row: asyncpg.Record, now: datetime, sealer: Sealer) -> ResponseRow:
             purpose=row["purpose"],
             legal_basis=row["legal_basis"],
             case_number=row["case_number"],
+            represented=row["represented"],
+            actor=row["actor"],
             outcome="interrupted",
             evidence_digest=committed,
             salt=salt,

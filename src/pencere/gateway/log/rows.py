@@ -1,4 +1,4 @@
-"""Rows of the exchange log, in the order of their columns. sql/0001_exchange_log.sql."""
+"""Rows of the exchange log, in the order of their columns. sql/."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -33,6 +33,9 @@ class RequestRow(NamedTuple):
     signature: bytes
     head_sealed: bytes
     body_sealed: bytes | None
+    represented: str
+    actor: str
+    actor_digest: bytes | None
 
 
 class ResponseRow(NamedTuple):
@@ -62,6 +65,7 @@ REQUEST_TYPES = (
     "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]",
     "text[]", "text[]", "text[]", "text[]", "text[]", "bytea[]", "bytea[]", "timestamptz[]",
     "timestamptz[]", "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
+    "text[]", "text[]", "bytea[]",
 )  # fmt: skip
 RESPONSE_TYPES = (
     "uuid[]", "text[]", "text[]", "integer[]", "text[]", "timestamptz[]", "timestamptz[]",

@@ -62,6 +62,18 @@ def parse_client(raw: str) -> str:
     return "/".join(_canonical_part(part) for part in parts)
 
 
+def parse_party(raw: str) -> str:
+    """Return the canonical party of `X-Road-Represented-Party`: class and code, or a code alone.
+
+    Raises:
+        ValueError: not one or two percent-encoded parts.
+    """
+    parts = raw.split("/")
+    if len(parts) > 2:
+        raise ValueError("a party is a class and a code")
+    return "/".join(encode_part(decode_part(part)) for part in parts)
+
+
 def parse_target(target: str) -> ServiceTarget:
     """Split the request target `/r1/...` once; nothing parses it again.
 

@@ -1,0 +1,47 @@
+"""Who acts: the person whose data it is, another person, or a system without one.
+
+`X-Road-UserId` is free text in X-Road. Here it is the country and a FIN for a person; anything
+else names a system that acts by itself.
+"""
+
+from enum import Enum
+
+from pencere.gateway.wire.head import Headers, lookup
+from pencere.kernel.errors import Invalid
+from pencere.kernel.identifiers import parse_fin
+
+_COUNTRY = "AZ"
+
+
+class Actor(Enum):
+    """As the log and the ledger have it."""
+
+    NOBODY = ""
+    SELF = "self"
+    PERSON = "person"
+    SYSTEM = "system"
+
+
+def fin_of(user: str) -> str:
+    """Return the FIN of a user identifier, empty when it names no person."""
+    if user[: len(_COUNTRY)].upper() != _COUNTRY:
+        return ""
+    try:
+        return parse_fin(user[len(_COUNTRY) :])
+    except Invalid:
+        return ""
+
+
+def actor_of(user: str, person: str) -> Actor:
+    """Say who `user` is to the data of `person` (a FIN, empty when it is about nobody)."""
+    if not user:
+        return Actor.NOBODY
+    fin = fin_of(user)
+    if not fin:
+        return Actor.SYSTEM
+    return Actor.SELF if fin == person else Actor.PERSON
+
+
+def user_of(headers: Headers) -> str:
+    """Return who acts, as sent."""
+    return lookup(headers).get(b"x-road-userid", b"").decode("latin-1").strip()
