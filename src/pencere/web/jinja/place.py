@@ -16,6 +16,14 @@ from pencere.web.texts import current_language, t
 # Names of languages in themselves.
 NAMES = {"az": "Azərbaycanca", "en": "English", "ru": "Русский"}
 
+# Offices at which a link leads somewhere; a route that is not here is everybody's.
+FOR_OFFICES = {
+    "queue": frozenset({"officer", "unit-head", "expert"}),
+    "office_statistics": frozenset({"officer", "unit-head", "expert"}),
+    "audit": frozenset({"auditor"}),
+    "authoring": frozenset({"catalogue-editor"}),
+}
+
 # Links of the masthead by role: name of the route, key of the label, only for who signed in.
 MASTHEAD = {
     "portal": (
@@ -25,7 +33,9 @@ MASTHEAD = {
     ),
     "office": (
         ("queue", "frame.queue", True),
-        ("office_statistics", "frame.statistics", True),
+        ("office_statistics", "office.menu.team", True),
+        ("audit", "office.menu.audit", True),
+        ("authoring", "office.menu.authoring", True),
     ),
 }
 FOOTER = {
@@ -113,6 +123,9 @@ class Place:
         for name, key, is_personal in MASTHEAD.get(self.role, ()):
             address = self.link(name)
             if address is None or (is_personal and visit is None):
+                continue
+            offices = getattr(visit, "offices", ())
+            if name in FOR_OFFICES and FOR_OFFICES[name].isdisjoint(o.role for o in offices):
                 continue
             count = counters[name](visit) if visit is not None and name in counters else 0
             found.append(Link(address, t(key), self.path == address, count))
