@@ -1,4 +1,6 @@
-"""Takes the pictures of README and the manuals from a running platform. docs/how-to/take-pictures.md.
+"""Takes the pictures of README and the manuals from a running platform.
+
+How: docs/how-to/take-pictures.md.
 
     pencere up --detach --data /tmp/pictures --people 200
     python docs/pictures/take.py --data /tmp/pictures
@@ -6,6 +8,8 @@
 The steps are those of the browser journeys (`tests/e2e/conftest.py`), so a picture shows what a
 person really meets.
 """
+
+# ruff: noqa: T201 - a command
 
 import argparse
 import io

@@ -3,21 +3,30 @@
 `PENCERE_E2E_DATA` and `PENCERE_E2E_BASE_PORT` name a platform that runs already.
 """
 
+import contextlib
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
+import yaml
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
+import pencere.web
 from pencere.countries.country import Country, DemoPerson
 
 # Playwright's sync API runs an event loop in this thread.
@@ -64,6 +73,78 @@ class Platform:
         rows = said["processes"] if isinstance(said, dict) else said
         return {row["role"]: row["pid"] for row in rows}
 
+    def address(self, role: str) -> str:
+        """Return where a role answers."""
+        said = json.loads(self.command("status", "--json").stdout)
+        return next(row["address"] for row in said["processes"] if row["role"] == role)
+
+    @contextlib.contextmanager
+    def held_down(self, role: str) -> Iterator[None]:
+        """Kill a role and keep it down: connections to it are refused at once.
+
+        The supervisor is stopped meanwhile, so that it does not start the role again.
+        """
+        pids, address = self.processes(), self.address(role)
+        os.kill(pids["supervisor"], signal.SIGSTOP)
+        try:
+            os.killpg(pids[role], signal.SIGKILL)
+            until(lambda: not answers(address), within_s=10)
+            yield
+        finally:
+            os.kill(pids["supervisor"], signal.SIGCONT)
+            until(lambda: answers(address), within_s=60)
+
+    @contextlib.contextmanager
+    def frozen(self, role: str) -> Iterator[None]:
+        """Let a role hang: connections are taken and nothing is answered."""
+        group = self.processes()[role]
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(group, signal.SIGCONT)
+
+
+def answers(address: str) -> bool:
+    """Say whether a role is healthy."""
+    try:
+        with urlopen(f"{address}/healthz", timeout=5) as answer:
+            return answer.status == 200
+    except (URLError, OSError):
+        return False
+
+
+def until(holds: Callable[[], bool], *, within_s: float) -> None:
+    """Wait for something that is not in the page."""
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.1)
+
+
+@cache
+def _sentences() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+
+    def collect(prefix: str, value: object) -> None:
+        if not isinstance(value, dict):
+            return
+        if {"az", "en", "ru"} <= value.keys():
+            found[prefix] = value
+            return
+        for key, inner in value.items():
+            collect(f"{prefix}.{key}" if prefix else str(key), inner)
+
+    for file in sorted((Path(pencere.web.__file__).parent / "locale").glob("*.yaml")):
+        collect("", yaml.safe_load(file.read_text("utf-8")))
+    return found
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[str, str], str]:
+    """Give the sentence of a key in a language, as people read it."""
+    return lambda key, language: _sentences()[key][language]
+
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
@@ -101,7 +182,7 @@ NewPage = Callable[..., Page]
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[NewPage]:
     """Give pages in windows of their own: `new_page(javascript=False, width=320, dark=True)`."""
-    contexts = []
+    contexts: list[BrowserContext] = []
 
     def make(*, javascript: bool = True, width: int = 1280, dark: bool = False) -> Page:
         context = browser.new_context(
@@ -146,6 +227,105 @@ class Walk:
 
     platform: Platform
     phone_page: Page
+    visits: dict[str, list[dict[str, object]]]
+
+    def enter(self, page: Page, who: DemoPerson, *, office: bool = False) -> None:
+        """Let the person be signed in here, by a visit begun in an earlier test if it lasts."""
+        host = self.platform.office if office else self.platform.portal
+        key = f"{host}/{who.key}"
+        home = f"{host}/az/" if office else f"{host}/az/window/"
+        page.context.add_cookies(self.visits.get(key, []))
+        page.goto(home)
+        if page.locator("[name=fin]").count():
+            self.sign_in(page, who)
+            page.goto(home)
+        self.visits[key] = page.context.cookies()
+
+    def begin_anew(self, page: Page, who: DemoPerson, service: str, *, language: str = "az") -> str:
+        """Open an application that nothing was answered in; return its address."""
+        self.enter(page, who)
+        start = f"{self.platform.portal}/{language}/apply/{service}/"
+        page.goto(start)
+        draft = self.draft_of(page)
+        page.request.post(f"{draft}leave/", form={"csrfmiddlewaretoken": self.token(page)})
+        page.goto(start)
+        return self.draft_of(page)
+
+    def draft_of(self, page: Page) -> str:
+        """Return the address of the application whose page is open."""
+        found = re.match(r".*/applications/[0-9a-f-]{36}/", page.url)
+        assert found is not None, page.url
+        return found.group()
+
+    def token(self, page: Page) -> str:
+        """Return the token of the forms of the page."""
+        return page.locator("[name=csrfmiddlewaretoken]").first.get_attribute("value") or ""
+
+    def fill_licence(
+        self, page: Page, who: DemoPerson, photo: Path, *, language: str = "az"
+    ) -> str:
+        """Answer all questions of a lost licence; return the address of the application."""
+        draft = self.begin_anew(page, who, "driving-licence-replace", language=language)
+        self.answer(page, reason="lost")
+        self.answer(page, lost_on__day="20", lost_on__month="11", lost_on__year="2026")
+        self.answer(page, phone="050 123 45 67")
+        self.answer(page, photo=photo)
+        assert page.url == f"{draft}check/"
+        return draft
+
+    def pay_and_return(self, page: Page) -> None:
+        """From the bank's page, paying, to the page that says what is signed."""
+        self.pay(page)
+        page.wait_for_url("**/applications/**")
+        for _ in range(60):
+            if page.url.endswith("/sign/"):
+                return
+            page.wait_for_timeout(250)
+        raise AssertionError(f"{page.url} did not go on")
+
+    def send_licence(
+        self, page: Page, who: DemoPerson, photo: Path, *, language: str = "az"
+    ) -> str:
+        """Answer, pay, sign; return the number of the case whose page is open then."""
+        self.fill_licence(page, who, photo, language=language)
+        self.go_on(page)
+        self.pay_and_return(page)
+        self.sign_application(page, who)
+        return self.number_of(page)
+
+    def number_of(self, page: Page) -> str:
+        """Return the number that the page names."""
+        found = re.search(r"[A-Z]{2,6}-\d{4}-\d{6}", page.locator("main").inner_text())
+        assert found is not None, page.url
+        return found.group()
+
+    def take_case(self, page: Page, number: str) -> None:
+        """As an officer who is signed in, take a case."""
+        page.goto(f"{self.platform.office}/az/cases/{number}/")
+        page.locator("form[action$='/take/'] button").click()
+        page.wait_for_load_state()
+
+    def open_decision(self, page: Page, number: str, action: str = "grant") -> None:
+        """As the officer of the case, come to the page that asks for reasons."""
+        page.goto(f"{self.platform.office}/az/cases/{number}/decide/?action={action}")
+        assert page.locator("form[action$='/decide/']").count() == 1
+
+    def decide(self, page: Page) -> None:
+        """Press the button of the decision."""
+        page.locator("form[action$='/decide/'] button").first.click()
+        page.wait_for_load_state()
+
+    def documents_of(self, page: Page, number: str, *, within_s: float = 60) -> list[str]:
+        """Wait until a case has documents and nothing more is prepared; return their addresses."""
+        address = f"{self.platform.portal}/az/cases/{number}/"
+        end = time.monotonic() + within_s
+        while True:
+            page.goto(address)
+            links = page.locator("a[href$='file.pdf']")
+            if links.count() and not page.locator("[data-waiting]").count():
+                return [link.get_attribute("href") or "" for link in links.all()]
+            assert time.monotonic() < end, page.locator("main").inner_text()
+            page.wait_for_timeout(500)
 
     def confirm(self, who: DemoPerson, *, code: str, pin: str) -> None:
         """Open the phone, compare the code, give the PIN."""
@@ -175,7 +355,7 @@ class Walk:
             try:
                 if page.locator(selector).count() == 0 and page.locator("main").count():
                     return
-            except Exception:  # noqa: BLE001, S110 - the page may be going on in this moment
+            except Exception:  # the page may be going on in this moment
                 pass
             page.wait_for_timeout(250)
         raise AssertionError(f"{page.url} did not go on")
@@ -213,19 +393,28 @@ class Walk:
     def pay(self, page: Page, outcome: str = "paid") -> None:
         """Pay at the bank's own page and come back."""
         page.locator(f"button[value={outcome}]").click()
-        if page.locator("a.button").count() and "/pay/" in page.url:
-            page.locator("a.button").first.click()
+
+
+@pytest.fixture(scope="session")
+def visits() -> dict[str, list[dict[str, object]]]:
+    """Hold the cookies of who has signed in, for later tests."""
+    return {}
 
 
 @pytest.fixture
-def walk(platform: Platform, new_page: NewPage) -> Walk:
+def walk(platform: Platform, new_page: NewPage, visits: dict[str, list[dict[str, object]]]) -> Walk:
     """Give the steps, with a page for the phones."""
-    return Walk(platform, new_page())
+    return Walk(platform, new_page(), visits)
 
 
 @pytest.fixture(scope="session")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Draw an upright picture that passes for a photograph."""
+    """Give an upright picture that passes for a photograph."""
+    return draw_portrait(tmp_path_factory.mktemp("portrait"))
+
+
+def draw_portrait(folder: Path) -> Path:
+    """Draw the picture of nobody."""
     picture = Image.new("RGB", (620, 800), "#e8e4da")
     pen = ImageDraw.Draw(picture)
     pen.ellipse((190, 150, 430, 470), fill="#c99f7d")
@@ -233,6 +422,6 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pen.ellipse((340, 280, 370, 300), fill="#2a2320")
     pen.arc((260, 340, 360, 410), 20, 160, fill="#7a3b34", width=6)
     pen.rectangle((110, 520, 510, 800), fill="#2f4a52")
-    path = tmp_path_factory.mktemp("portrait") / "portrait.jpg"
+    path = folder / "portrait.jpg"
     picture.save(path, quality=92)
     return path

@@ -1,5 +1,7 @@
 """A driving licence replaced: citizen, bank, phone, officer, register, document, proof."""
 
+# ruff: noqa: PLR0917, PLR0915 - a journey is long and takes its fixtures by position
+
 import re
 import subprocess
 from pathlib import Path

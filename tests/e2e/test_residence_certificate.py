@@ -1,10 +1,11 @@
 """A certificate of residence: no officer, sealed in seconds, verified by anybody."""
 
+# ruff: noqa: PLR0917 - a journey takes its fixtures by position
+
 import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
 
 pytestmark = pytest.mark.e2e
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.e2e
 def test_a_citizen_gets_a_certificate_that_anybody_can_verify(
     platform, people, walk, new_page, axe, tmp_path: Path, javascript: bool
 ) -> None:
-    page: Page = new_page(javascript=javascript)
+    page = new_page(javascript=javascript)
     page.goto(f"{platform.portal}/az/")
     page.locator("input[name=q]").fill("yasayis yeri arayisi")
     page.locator("form[role=search] button").click()
