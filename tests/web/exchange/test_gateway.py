@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 
@@ -13,7 +15,7 @@ from pencere.web.exchange import Gateway, Purpose, Record
 
 PURPOSE = Purpose(
     code="replace-licence", legal_basis="act", case="DYP-2026-000001", person="6AYDN47",
-    user="2RSAD76",
+    user="2RSAD76", represented="dyp",
 )  # fmt: skip
 RECORD = {"id": "1", "version": 2, "state": "valid", "valid_from": "2020-01-01", "data": {"a": 1}}
 
@@ -70,7 +72,7 @@ def test_every_request_says_why_for_whom_and_by_whom(gateway: Gateway) -> None:
     assert {
         name: headers[name]
         for name in headers
-        if name.startswith("Pencere") or name in {"X-Road-Client", "X-Road-UserId"}
+        if name.startswith("Pencere") or (name.startswith("X-Road") and name != "X-Road-Id")
     } == {
         "Pencere-Case": "DYP-2026-000001",
         "Pencere-Client-Key": "k",
@@ -78,8 +80,63 @@ def test_every_request_says_why_for_whom_and_by_whom(gateway: Gateway) -> None:
         "Pencere-Person": "6AYDN47",
         "Pencere-Purpose": "replace-licence",
         "X-Road-Client": "AZ/GOV/idda/portal",
+        "X-Road-Represented-Party": "GOV/dyp",
         "X-Road-UserId": "AZ2RSAD76",
     }
+
+
+def test_a_job_is_no_person_and_a_person_represents_nobody(gateway: Gateway) -> None:
+    answers(200, {"records": []})
+
+    for purpose in (
+        replace(PURPOSE, user=None),
+        replace(PURPOSE, user="6AYDN47", represented=None),
+    ):
+        gateway.query(register="dyp/vehicle", by={"fin": "6AYDN47"}, purpose=purpose)
+
+    assert [
+        (headers["X-Road-UserId"], headers.get("X-Road-Represented-Party"))
+        for _, headers, _ in Node.came
+    ] == [("system", "GOV/dyp"), ("AZ6AYDN47", None)]
+
+
+USAGE = {
+    "logtime": "2026-11-22T09:00:00.000Z", "action": "POST /query", "receiverCode": "idda",
+    "receiverSystem": "portal", "representedParty": {"class": "GOV", "code": "dyp"},
+    "self": False, "automatic": True, "service": "AZ/GOV/dyp/dyp/vehicle", "purpose": "identify",
+    "legalBasis": "act", "case": "", "exchange": "e1", "outcome": "answered", "status": 200,
+    "salt": None, "leaf": None, "proof": None, "checkpoint": None,
+}  # fmt: skip
+
+
+def test_accesses_say_for_which_body_and_whether_a_person_acted(gateway: Gateway) -> None:
+    mine = {**USAGE, "representedParty": None, "self": True, "automatic": False}
+    answers(200, {"totalUsages": 2, "usages": [USAGE, mine]})
+
+    found = gateway.find_usage(
+        member="dyp", subsystem="dyp", purpose=PURPOSE, limit=2,
+        before=datetime(2026, 11, 23, tzinfo=UTC), exchange="e1",
+    )  # fmt: skip
+
+    assert Node.came[0][2] == {
+        "before": "2026-11-23T00:00:00+00:00",
+        "exchange": "e1",
+        "limit": 2,
+        "offset": 0,
+    }
+    assert [(one.represented, one.is_self, one.is_automatic) for one in found.usages] == [
+        ("dyp", False, True),
+        ("", True, False),
+    ]
+
+
+@pytest.mark.parametrize("missing", ["self", "automatic", "outcome", "logtime"])
+def test_an_access_of_another_form_is_not_half_told(gateway: Gateway, missing: str) -> None:
+    one = {name: value for name, value in USAGE.items() if name != missing}
+    answers(200, {"totalUsages": 1, "usages": [one]})
+
+    with pytest.raises(Unavailable):
+        gateway.find_usage(member="dyp", subsystem="dyp", purpose=PURPOSE)
 
 
 def test_no_personal_number_is_in_an_address(gateway: Gateway) -> None:

@@ -22,6 +22,10 @@ class Record:
 class Usage:
     """One access to a person's data, with what proves that it was logged.
 
+    `represented` is the id of the body that `receiver` acted for, empty when for none. The person
+    themself acted, or no person did, or an officer. `outcome` is "answered", "fault" or
+    "interrupted", and `status` what the register answered.
+
     `leaf`, `proof` and `checkpoint` are as the owner of the data sent them; see
     `web.portal.window.proof`.
     """
@@ -38,6 +42,11 @@ class Usage:
     leaf: Mapping[str, Any] | None
     proof: tuple[str, ...]
     checkpoint: str
+    represented: str = ""
+    is_self: bool = False
+    is_automatic: bool = False
+    outcome: str = "answered"
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ def read_usages(value: Any, *, register: str) -> Usages:
 
 
 def _usage(item: Mapping[str, Any]) -> Usage:
-    leaf = item.get("leaf")
+    leaf, party = item.get("leaf"), item.get("representedParty")
     return Usage(
         at=str(item["logtime"]),
         action=str(item["action"]),
@@ -86,4 +95,9 @@ def _usage(item: Mapping[str, Any]) -> Usage:
         leaf=dict(leaf) if isinstance(leaf, Mapping) else None,
         proof=tuple(str(node) for node in item.get("proof") or ()),
         checkpoint=str(item.get("checkpoint") or ""),
+        represented=str(party["code"]) if party is not None else "",
+        is_self=item["self"] is True,
+        is_automatic=item["automatic"] is True,
+        outcome=str(item["outcome"]),
+        status=int(item["status"]),
     )

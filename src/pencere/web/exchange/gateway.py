@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 INSTANCE, MEMBER_CLASS = "AZ", "GOV"
 CLIENT = f"{INSTANCE}/{MEMBER_CLASS}/idda/portal"
+# What stands for the person who acts where none does.
+SYSTEM = "system"
 
 # Opening a connection, then waiting for an answer. A person is looking at the page.
 TIMEOUTS_S = (2.0, 10.0)
@@ -32,19 +35,27 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why data is asked for. `person` is whom it is about, `user` who acts: FINs."""
+    """Why data is asked for. `person` is whom it is about, `user` who acts: FINs.
+
+    `user` is None where no person acts but a job. `represented` is the id of the body on whose
+    behalf an officer or a job acts; None where a person asks about their own affairs.
+    """
 
     code: str
     legal_basis: str
     case: str
     person: str
-    user: str
+    user: str | None
+    represented: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the exchange."""
         named = {
             "X-Road-Client": CLIENT,
-            "X-Road-UserId": f"{INSTANCE}{self.user}",
+            "X-Road-UserId": SYSTEM if self.user is None else f"{INSTANCE}{self.user}",
+            "X-Road-Represented-Party": (
+                f"{MEMBER_CLASS}/{self.represented}" if self.represented else ""
+            ),
             "Pencere-Purpose": self.code,
             "Pencere-Legal-Basis": self.legal_basis,
             "Pencere-Case": self.case,
@@ -109,13 +120,29 @@ class Gateway:
         )
         return _records(answer, register)
 
-    def find_usage(
-        self, *, member: str, subsystem: str, purpose: Purpose, limit: int = 50, offset: int = 0
+    def find_usage(  # noqa: PLR0913, a question is all of these
+        self,
+        *,
+        member: str,
+        subsystem: str,
+        purpose: Purpose,
+        limit: int = 50,
+        offset: int = 0,
+        before: datetime | None = None,
+        exchange: str | None = None,
     ) -> Usages:
-        """Return who was given data of the purpose's person by this subsystem's owner."""
+        """Return who was given data of the purpose's person by this subsystem's owner.
+
+        Newest first; only those before an instant, or only one exchange, when these are given.
+        """
         path = f"/r1/{INSTANCE}/{MEMBER_CLASS}/{member}/{subsystem}/findUsage"
+        asked: dict[str, Any] = {"limit": limit, "offset": offset}
+        if before is not None:
+            asked["before"] = before.isoformat()
+        if exchange is not None:
+            asked["exchange"] = exchange
         answer = self._send("POST", path, label=subsystem, purpose=purpose,
-                            body={"limit": limit, "offset": offset}, extra={})  # fmt: skip
+                            body=asked, extra={})  # fmt: skip
         return read_usages(_json(answer, subsystem), register=subsystem)
 
     def _call(  # noqa: PLR0913, an exchange is all of these

@@ -105,6 +105,7 @@ def tell_facts(*, draft: Draft, gateway: Gateway, at: datetime, anew: bool = Fal
         number=draft.number,
         applicant=draft.person,
         user=draft.person,
+        represented=None,
         context=_context(draft.person, {}, {}, at),
         gateway=gateway,
         at=at,

@@ -52,12 +52,16 @@ def ask(  # noqa: PLR0913, an exchange names all of these
     facts: Iterable[Fact],
     number: str,
     applicant: Person,
-    user: Person,
+    user: Person | None,
+    represented: str | None,
     context: Mapping[str, Any],
     gateway: Gateway,
     at: datetime,
 ) -> Told:
     """Ask for each fact in turn; a key of one may come from one before.
+
+    `user` is who acts, None for the system itself; `represented` the body it is done for, None
+    where the applicant asks.
 
     Raises:
         Unavailable, Refused: see `Gateway`. Nothing is returned in part.
@@ -78,7 +82,8 @@ def ask(  # noqa: PLR0913, an exchange names all of these
                 legal_basis=request.basis,
                 case=number,
                 person=applicant.fin,
-                user=user.fin,
+                user=user.fin if user is not None else None,
+                represented=represented,
             ),
         )
         value = engine.take(fact, [asdict(record) for record in records], current)

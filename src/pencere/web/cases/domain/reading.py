@@ -108,6 +108,7 @@ def open_case(
             number=case.number,
             applicant=case.person,
             user=officer,
+            represented=case.body,
             context=context,
             gateway=gateway,
             at=at,

@@ -195,7 +195,8 @@ def _context(
         facts=hidden,
         number=draft.number,
         applicant=draft.person,
-        user=draft.person,
+        user=None,  # the body's own check, which nobody looks at
+        represented=definition.authority,
         context=context,
         gateway=gateway,
         at=at,

@@ -20,7 +20,7 @@ from pencere.kernel.errors import Missing
 from pencere.trust import signed_json
 from pencere.trust.keystore import Signer
 from pencere.web.stateregister.domain.loading import identifier_of
-from pencere.web.stateregister.models import Agreement, Node, Publication, Service, System
+from pencere.web.stateregister.models import Agreement, Body, Node, Publication, Service, System
 
 log = logging.getLogger(__name__)
 
@@ -121,18 +121,17 @@ def directory_content(instance: str) -> dict[str, Any]:
 
 
 def _members(instance: str, systems: list[System]) -> list[dict[str, Any]]:
-    members: dict[str, dict[str, Any]] = {}
+    """Return every body: one without a system of its own may be represented by a shared one."""
+    members: dict[str, dict[str, Any]] = {
+        body.id: {
+            "id": f"{instance}/{body.member_class}/{body.id}",
+            "name": body.names,
+            "subsystems": [],
+        }
+        for body in Body.objects.filter(is_active=True).order_by("id")
+    }
     for system in systems:
-        owner = system.owner
-        member = members.setdefault(
-            owner.id,
-            {
-                "id": f"{instance}/{owner.member_class}/{owner.id}",
-                "name": owner.names,
-                "subsystems": [],
-            },
-        )
-        member["subsystems"].append({"code": system.code, "name": system.names})
+        members[system.owner_id]["subsystems"].append({"code": system.code, "name": system.names})
     return list(members.values())
 
 

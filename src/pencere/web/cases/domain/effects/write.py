@@ -65,7 +65,8 @@ def do(
             legal_basis=country().purpose(prepared.purpose).basis,
             case=effect.case.number,
             person=fin,
-            user=_user(effect, fin),
+            user=_user(effect),
+            represented=effect.case.body,
         ),
         idempotency_key=idempotency_key(effect.key),
     )
@@ -78,10 +79,11 @@ def idempotency_key(key: str) -> str:
     return "case-" + hashlib.sha256(key.encode()).hexdigest()[:48]
 
 
-def _user(effect: Effect, applicant: str) -> str:
-    """Return the FIN of who decided; the applicant's own where no person of a body did."""
-    last = effect.case.events.filter(kind="acted", by__isnull=False).last()
+def _user(effect: Effect) -> str | None:
+    """Return the FIN of who decided; None where the system did."""
+    acted = effect.case.events.filter(kind="acted", by__isnull=False)
+    last = acted.exclude(by=effect.case.person_id).last()
     if last is None or last.by is None:
-        return applicant
+        return None
     fin: str = last.by.fin
     return fin
