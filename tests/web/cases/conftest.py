@@ -11,10 +11,17 @@ from django.conf import settings
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import PencereError, Unavailable
 from pencere.kernel.identifiers import Fin, Phone
-from pencere.web.cases.domain import drafts
+from pencere.web.cases.domain import drafts, files
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.signing import Asked
-from pencere.web.cases.domain.submission import fee_of, subject_of
+from pencere.web.cases.domain.submission import (
+    Signed,
+    document_to_sign,
+    fee_of,
+    subject_of,
+    submit,
+)
+from pencere.web.cases.models import Attachment, Case
 from pencere.web.exchange import Purpose, Record
 from pencere.web.payments.domain import charges
 from pencere.web.payments.models import Charge
@@ -155,3 +162,28 @@ def pay(clock: FixedClock) -> Callable[[Writing], Charge]:
         return charge
 
     return settle
+
+
+@pytest.fixture
+def sent(
+    write: Callable[[], Writing],
+    pay: Callable[[Writing], Charge],
+    registers: PaperRegisters,
+    clock: FixedClock,
+) -> Case:
+    """A paid and signed application that lies in the officers' queue."""
+    writing = write()
+    pay(writing)
+    Attachment.objects.create(
+        pk="00000000-0000-4000-8000-000000000001", draft=writing.draft, question="photo",
+        name="a.jpg", media_type="image/jpeg", size_bytes=1, sha256=files.keep(b"a picture"),
+        added_at=clock.now(),
+    )  # fmt: skip
+    document = document_to_sign(writing=writing, language="az", at=clock.now())
+    return submit(
+        draft=writing.draft,
+        application=document,
+        signed=Signed(b"cades", clock.now()),
+        gateway=registers,  # type: ignore[arg-type]
+        at=clock.now(),
+    )

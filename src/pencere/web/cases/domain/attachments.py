@@ -48,7 +48,7 @@ def add(*, draft: Draft, question: Question, name: str, file: Readable, at: date
     attachment = Attachment.objects.create(
         draft=draft,
         question=question.id,
-        name=PurePath(name.replace("\\", "/")).name[-LONGEST_NAME:] or "file",
+        name=_name(name),
         media_type=media_type,
         size_bytes=len(kept),
         width=width,
@@ -77,6 +77,12 @@ def attachment_of(*, draft: Draft, attachment_id: UUID) -> Attachment:
     if found is None:
         raise Missing("file.missing")
     return found
+
+
+def _name(given: str) -> str:
+    """Return the last part of a name without signs that are not seen or turn the line around."""
+    last = PurePath(given.replace("\\", "/")).name
+    return "".join(sign for sign in last if sign.isprintable())[-LONGEST_NAME:] or "file"
 
 
 def _examined(question: Question, content: bytes) -> tuple[str, int, int, bytes]:

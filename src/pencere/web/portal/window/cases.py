@@ -27,6 +27,7 @@ from pencere.web.rules import rule, signed_in, visit_of
 from pencere.web.texts import current_language, t
 
 RELOAD_S = 3
+LONGEST_VERSION = 9
 
 
 @rule(signed_in)
@@ -86,7 +87,9 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
     found = reading.case_of(person=visit_of(request).person, number=number)
     opened = reading.open_case(found, at=settings.CLOCK.now())
     action = _own_action(opened, withdraws=True)
-    if action is not None:
+    if action is None:
+        return HttpResponseRedirect(reverse("case", args=[number]))
+    try:
         acting.resubmit(
             case=found,
             applicant=visit_of(request).person,
@@ -95,7 +98,9 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
             version=_version(request, opened),
             at=settings.CLOCK.now(),
         )
-        messages.info(request, t("case.withdrawn"))
+    except Conflict:  # answered or decided meanwhile: the page shows how it stands
+        return HttpResponseRedirect(reverse("case", args=[number]))
+    messages.info(request, t("case.withdrawn"))
     return HttpResponseRedirect(reverse("case", args=[number]))
 
 
@@ -178,7 +183,8 @@ def _answer(request: HttpRequest, opened: Opened, asked: str) -> object:
 
 def _version(request: HttpRequest, opened: Opened) -> int:
     given = request.POST.get("version", "")
-    return int(given) if given.isdigit() else opened.machine.version
+    is_number = given.isascii() and given.isdigit() and len(given) <= LONGEST_VERSION
+    return int(given) if is_number else opened.machine.version
 
 
 def _own_action(opened: Opened, *, withdraws: bool) -> Action | None:

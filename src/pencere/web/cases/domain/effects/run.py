@@ -5,22 +5,31 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import QuerySet
 
 from pencere.kernel.clock import local_date
-from pencere.kernel.errors import PencereError, Unavailable
+from pencere.kernel.errors import Conflict, Missing, PencereError, Unavailable
 from pencere.services import effects as engine
 from pencere.services.case import Decision
 from pencere.services.model import Effect as Defined
 from pencere.web.cases.domain.effects import issue, refund, tell, write
-from pencere.web.cases.domain.outbox import enqueue
+from pencere.web.cases.domain.outbox import TASK, enqueue
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal, unseal
-from pencere.web.cases.models import Effect
+from pencere.web.cases.models import Case, Effect
 from pencere.web.cases.models.effect import Status
 from pencere.web.exchange import Gateway
 
 log = logging.getLogger(__name__)
+
+# A fault of our own, not one that a register or a service has named.
+INTERNAL = "effect.internal"
+
+_FORGET_FAILED_JOBS = """
+delete from procrastinate_jobs
+where status = 'failed' and task_name = %s and (args ->> 'effect_id')::bigint = %s
+"""
 
 
 def run(*, effect_id: int, gateway: Gateway, at: datetime) -> Status:
@@ -44,8 +53,43 @@ def run(*, effect_id: int, gateway: Gateway, at: datetime) -> Status:
         _note(effect, Status.FAILED, error, at=at)
         log.error("effect_failed effect=%s code=%s", effect.key, error.code)  # noqa: TRY400
         raise
+    except (DatabaseError, InterfaceError):  # nothing can be noted now; the job is tried again
+        raise
+    except Exception as error:
+        _note(effect, Status.FAILED, PencereError(INTERNAL), at=at)
+        log.exception("effect_failed effect=%s error=%s", effect.key, type(error).__name__)
+        raise
     _finish(effect, result, at=at)
     return Status.DONE
+
+
+def failed_of(case: Case) -> QuerySet[Effect]:
+    """Return the effects of a case that were given up, in their order."""
+    return Effect.objects.filter(case=case, status=Status.FAILED)
+
+
+@transaction.atomic
+def retry(*, effect_id: int) -> Effect:
+    """Try an effect again that was given up, when its cause is mended.
+
+    What it did before it failed is not done again: its key stays the same.
+
+    Raises:
+        Missing: "effect.missing".
+        Conflict: "effect.not-failed": it is done, or already waits for its turn.
+    """
+    effect = Effect.objects.select_for_update().filter(pk=effect_id).first()
+    if effect is None:
+        raise Missing("effect.missing")
+    if effect.status != Status.FAILED:
+        raise Conflict("effect.not-failed")
+    effect.status, effect.problem = Status.PENDING, ""
+    effect.save(update_fields=["status", "problem"])
+    with connection.cursor() as cursor:  # else `doctor` would report them for ever
+        cursor.execute(_FORGET_FAILED_JOBS, [TASK, effect.pk])
+    enqueue(effect.pk)
+    log.info("effect_retried effect=%s", effect.key)
+    return effect
 
 
 def _do(effect: Effect, *, gateway: Gateway, at: datetime) -> Mapping[str, Any]:
