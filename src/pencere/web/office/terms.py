@@ -86,8 +86,8 @@ def _decided(clock: LegalClock, language: str) -> TermLeft:
     kept = clock.was_kept is not False
     day = format_date(clock.ended, language) if clock.ended is not None else ""
     return TermLeft(
-        t("office.term.decided", day=day),
+        day,
         t("office.term.kept") if kept else t("office.term.missed"),
         "good" if kept else "bad",
-        "",
+        t("office.term.closed"),
     )

@@ -80,7 +80,17 @@ def action_of(definition: Definition, action_id: str) -> Action | None:
 def timeline(opened: Opened, language: str) -> list[Row]:
     """Return what happened, in order, with the words of people."""
     events = opened.case.events.select_related("by").exclude(kind="checked")
-    return [_event(opened, event, language) for event in events]
+    return [
+        _event(opened, event, language)
+        for event in events
+        if event.kind != "entered" or not _is_passed_by_itself(opened.definition, event.state)
+    ]
+
+
+def _is_passed_by_itself(definition: Definition, state_id: str) -> bool:
+    """Say whether a state is only the system's checks: their card tells of them."""
+    state = definition.states.get(state_id)
+    return state is not None and bool(state.checks) and not state.actions
 
 
 def said_of(event: CaseEvent, definition: Definition, language: str) -> str:
@@ -96,8 +106,9 @@ def said_of(event: CaseEvent, definition: Definition, language: str) -> str:
 
 
 def _event(opened: Opened, event: CaseEvent, language: str) -> Row:
-    who = event.by.name if event.by is not None else t("office.event.system")
-    note = f"{format_instant(event.at, language)} · {who}"
+    note = format_instant(event.at, language)
+    if event.by is not None:
+        note = f"{note} · {event.by.name}"
     event.case = opened.case
     comment = words_of(event).get("comment")
     return {

@@ -122,15 +122,13 @@ def _source(  # noqa: PLR0913, a source is all of these
 
 
 def _name(field: str, said: str, told: Iterable[tuple[Fact, Any, str]], language: str) -> Compared:
-    label, marks = "", []
+    marks = []
     for fact, value, _ in told:
         if field not in fact.show or not isinstance(value, Mapping) or field not in value:
             continue
-        about = register(fact.register)
-        label = label or label_of(about, field, fact.labels.get(field))
         there = str(value[field])
         marks.append((fact.title.in_language(language), there, there == said))
-    return Compared(label or t(f"office.case.name_{field}"), said, tuple(marks))
+    return Compared(t(f"office.case.name_{field}"), said, tuple(marks))
 
 
 def _answers(opened: Opened, language: str) -> list[Compared]:
