@@ -78,4 +78,15 @@ def test_a_form_without_its_token_is_refused_in_words() -> None:
     page = client.post("/en/sign-in/", {"fin": "5KQ2R7A"})
 
     assert page.status_code == 403
+    assert "<h1>The page is out of date</h1>" in page.content.decode()
     assert "The page was open for too long" in page.content.decode()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+def test_an_address_that_takes_only_forms_says_so(method: str) -> None:
+    page = Client().generic(method, "/en/sign-in/cancel/")
+
+    assert (page.status_code, page["Allow"]) == (405, "POST")
+    assert ("<h1>This address cannot be opened by itself</h1>" in page.content.decode()) == (
+        method != "HEAD"
+    )

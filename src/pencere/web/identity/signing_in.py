@@ -37,6 +37,7 @@ ASK_EVERY = timedelta(milliseconds=800)
 
 SIGNED = "signed"
 WAITING = ""
+CANCELLED = "sign_in.cancelled"
 
 # How the state knows the person: a key on the telephone, opened by a PIN. eIDAS level high.
 ASSURANCE = "high"
@@ -179,6 +180,14 @@ def finish(token: str, *, device: str, language: str, at: datetime) -> Finished 
     row.delete()
     _log.info("signed_in")
     return Finished(person, session, next_address)
+
+
+def cancel(token: str | None) -> None:
+    """Stop waiting; what was typed stays for another try."""
+    if token:
+        SignIn.objects.filter(token_digest=_digest(token), outcome__in=[WAITING, SIGNED]).update(
+            outcome=CANCELLED
+        )
 
 
 def abandon(token: str | None) -> None:

@@ -93,3 +93,9 @@ def telephone() -> Telephone:
     """Return the telephone service of this installation."""
     chosen: Telephone = import_string(settings.TELEPHONE)()
     return chosen
+
+
+def in_groups(phone: Phone) -> str:
+    """Return the number as people read it, +994 50 123 45 67, with spaces that do not break."""
+    groups = (phone[:4], phone[4:6], phone[6:9], phone[9:11], phone[11:])
+    return "\u00a0".join(groups)

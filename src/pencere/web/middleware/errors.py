@@ -18,7 +18,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import render_to_string
 
 from pencere.kernel.errors import PencereError
@@ -32,6 +32,7 @@ LEVELS = {
     400: logging.INFO,
     403: logging.WARNING,
     404: logging.DEBUG,
+    405: logging.INFO,
     409: logging.INFO,
     413: logging.INFO,
     500: logging.ERROR,
@@ -67,6 +68,12 @@ class Fault:
             return known.say(key, language, **wanted)
         return known.say(f"error.status_{self.status}.lead", language)
 
+    def title(self, language: str) -> str:
+        """Say it in a few words; a code may have a heading of its own."""
+        known = texts()
+        key = f"error.title.{self.code.replace('.', '_')}"
+        return known.say(key if key in known else f"error.status_{self.status}.title", language)
+
 
 def fault_of(error: BaseException | None) -> Fault:
     """Look an error up in the table."""
@@ -92,8 +99,13 @@ class Errors:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request."""
-        return self._get_response(request)
+        """Answer a request; one by a method the address does not take gets a page too."""
+        response = self._get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed) or request.method == "HEAD":
+            return response
+        page = answer(request, NotAllowedError("http.405"))
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
         """Answer in place of the view."""
@@ -119,9 +131,10 @@ def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse:
         return JsonResponse(facts, status=fault.status)
     page = {
         "fault": fault,
+        "title": fault.title(language),
         "sentence": sentence,
         "incident": incident,
-        "shows_incident": fault.status not in {404},
+        "shows_incident": fault.status not in {404, 405},
     }
     if fault.status >= 500:
         request.visit = None  # type: ignore[attr-defined] # what failed may be what loads it
@@ -139,6 +152,12 @@ class ExpiredFormError(PencereError):
     """A form that did not come from a page of ours, or from one opened too long ago."""
 
     status = 403
+
+
+class NotAllowedError(PencereError):
+    """An address that takes only forms was opened, or the other way round."""
+
+    status = 405
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -14,7 +14,7 @@ from pencere.web.identity.cookies import forget_sign_in, set_session, set_sign_i
 from pencere.web.identity.device import device_name
 from pencere.web.identity.forms import SignInForm
 from pencere.web.identity.signing_in import Progress
-from pencere.web.identity.telephone import telephone
+from pencere.web.identity.telephone import in_groups, telephone
 from pencere.web.middleware.errors import fault_of
 from pencere.web.people.domain import accounts, sessions
 from pencere.web.rules import public, rule
@@ -84,7 +84,7 @@ def wait(request: HttpRequest) -> HttpResponse:
         return _finish(request, token)
     if not progress.is_waiting:
         return HttpResponseRedirect(reverse("sign_in"))
-    page = {"progress": progress, "reload_s": RELOAD_S}
+    page = {"progress": progress, "reload_s": RELOAD_S, "phone": in_groups(progress.phone)}
     return render(request, "identity/pages/wait.jinja", page)
 
 
@@ -107,15 +107,9 @@ def _where_next(progress: Progress | None) -> str | None:
 @rule(public)
 @require_POST
 def cancel(request: HttpRequest) -> HttpResponse:
-    """Stop waiting."""
-    progress = signing_in.current(_cookie(request), at=settings.CLOCK.now())
-    signing_in.abandon(_cookie(request))
-    form = SignInForm.empty("/")
-    if progress is not None:
-        form = SignInForm.of(progress.fin, progress.phone, progress.next_address)
-    response = _page(request, form)
-    forget_sign_in(response)
-    return response
+    """Stop waiting; the page of the sign-in has what was typed."""
+    signing_in.cancel(_cookie(request))
+    return HttpResponseRedirect(reverse("sign_in"))
 
 
 def _finish(request: HttpRequest, token: str) -> HttpResponse:
