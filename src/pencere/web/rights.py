@@ -51,7 +51,7 @@ def _grant(model: type[Model]) -> str:
         return "grant select, insert on {0} to {1}"
     names = getattr(model, "may_change", ())
     if names:
-        column_of = {field.name: field.column for field in model._meta.concrete_fields}  # noqa: SLF001 - Django documents _meta
+        column_of = {field.name: str(field.column) for field in model._meta.concrete_fields}  # noqa: SLF001 - Django documents _meta
         columns = ", ".join(column_of[name] for name in names)
         return f"grant select, insert, update ({columns}) on {{0}} to {{1}}"
     return "grant select, insert, update, delete on {0} to {1}"
