@@ -1,6 +1,8 @@
 """Time-stamps as `openssl ts` sees them, and requests that get none."""
 
 import hashlib
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,6 +64,32 @@ def test_a_token_without_the_certificate_is_verified_with_one_at_hand(
         *("ts", "-verify", "-data", str(data), "-in", str(response), "-untrusted", chain),
         *("-CAfile", root, "-attime", str(int(NOW.timestamp()))),
     )
+
+
+_ALONE = """
+import sys
+from pathlib import Path
+from cryptography import x509
+from pencere.trust.stamping import verify_token
+token, root = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]).read_bytes()
+print(verify_token(token, bytes(32), x509.load_pem_x509_certificates(root)).isoformat())
+"""
+
+
+def test_a_token_verifies_in_a_process_that_has_loaded_nothing_else(
+    founded: Founded, unit: TimeStampUnit, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(unit.token(timestamps.parse_request(timestamps.request(bytes(32), nonce=7))))
+
+    done = subprocess.run(
+        [sys.executable, "-c", _ALONE, str(token), write_pem(tmp_path / "root.pem", founded.root)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout.strip(), done.stderr) == (NOW.isoformat(), "")
 
 
 def test_a_clock_that_went_back_stops_the_service(founded: Founded) -> None:

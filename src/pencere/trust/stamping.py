@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import requests
-from asn1crypto import cms
+from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -50,7 +50,7 @@ class TimeStampClient:
                 raise Unavailable("timestamp.unavailable", reason="refused")
             token = parts.element(der.SEQUENCE).encoded
             parts.end()
-            info = _signed_data(token)["encap_content_info"]["content"].parsed
+            info = _info(_signed_data(token))
             imprint = bytes(info["message_imprint"]["hashed_message"].native)
             if imprint != digest or info["nonce"].native != nonce:
                 raise Unavailable("timestamp.unavailable", reason="another token")
@@ -76,7 +76,7 @@ def verify_token(
     try:
         signed = _signed_data(token)
         content = signed["encap_content_info"]["content"]
-        info = content.parsed
+        info = _info(signed)
         imprint = info["message_imprint"]
         made = info["gen_time"].native
         (signer,) = signed["signer_infos"]
@@ -105,6 +105,11 @@ def _signed_data(token: bytes) -> cms.SignedData:
     if content["content_type"].native != "signed_data":
         raise ValueError("not SignedData")
     return content["content"]
+
+
+def _info(signed: cms.SignedData) -> tsp.TSTInfo:
+    # tsp also teaches asn1crypto the attribute that binds the certificate.
+    return tsp.TSTInfo.load(bytes(signed["encap_content_info"]["content"].contents), strict=True)
 
 
 def signer_certificate(
