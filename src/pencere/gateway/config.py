@@ -37,7 +37,8 @@ class NodeConfig:
     `client_*` is where information systems speak `/r1`, `link_*` where other nodes speak mutual
     TLS. `tls_anchors` is a PEM file of the authorities that issue nodes' certificates; which
     certificate is whose stands in the directory alone. `secret` seals what the log keeps of
-    persons: without it old rows cannot be read.
+    persons: without it old rows cannot be read. `ledger` tells for `/healthz` how the log is
+    ordered: `{"name", "ok", "detail"}`.
     """
 
     node: str
@@ -71,3 +72,4 @@ class NodeConfig:
     kept_body_bytes: int = 256 * 1024
     grace_s: float = 20.0
     clock: Clock = field(default_factory=SystemClock)
+    ledger: Callable[[], dict[str, object]] | None = None

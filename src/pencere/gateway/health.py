@@ -53,6 +53,9 @@ def checks(core: Core, stamper: Stamper | None) -> list[Check]:
                 "time-stamps", not stamper.overdue, "; ".join(filter(None, [late, stamper.trouble]))
             )
         )
+    if core.config.ledger is not None:
+        told = core.config.ledger()
+        found.append(Check(str(told["name"]), told["ok"] is True, str(told["detail"])))
     return found
 
 

@@ -83,6 +83,11 @@ class Sequencer:
         """Say whether the thread runs and nothing keeps it from working."""
         return self._thread is not None and self._thread.is_alive() and self.failure is None
 
+    def check(self) -> dict[str, object]:
+        """Return the line of a health report: `{"name", "ok", "detail"}`."""
+        detail = self.failure or ("in order" if self.healthy else "not running")
+        return {"name": "ledger", "ok": self.healthy, "detail": detail}
+
     def _run(self) -> None:
         pause_s = self._interval_s
         while not self._stop.is_set():

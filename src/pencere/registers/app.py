@@ -3,7 +3,7 @@
 create_app(Config(database_url=..., secret=..., country=Country.load("az")))
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -26,12 +26,16 @@ from pencere.registers.openapi import describe
 
 @dataclass(frozen=True)
 class Config:
-    """What one process needs to know. `secret` is the node's bearer token."""
+    """What one process needs to know. `secret` is the node's bearer token.
+
+    `ledger` tells for `/healthz` how the log is ordered: `{"name", "ok", "detail"}`.
+    """
 
     database_url: str = field(repr=False)
     secret: str = field(repr=False)
     country: Country
     clock: Clock = field(default_factory=SystemClock)
+    ledger: Callable[[], dict[str, object]] | None = None
 
 
 _BASE = "/v1/{subsystem}/{register}"
@@ -54,6 +58,7 @@ def create_app(config: Config) -> Starlette:
 
     app = Starlette(routes=_routes(), lifespan=lifespan)
     app.state.bearer = config.secret
+    app.state.ledger = config.ledger
     app.state.metrics = Metrics()
     app.state.description = describe(definitions.values())
     return app
@@ -83,8 +88,13 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 async def _healthz(request: Request) -> Response:
     ok = await request.app.state.registers.healthy()
-    checks = [{"name": "database", "ok": ok, "detail": "answers" if ok else "does not answer"}]
-    return JSONResponse({"healthy": ok, "checks": checks}, 200 if ok else 503)
+    checks: list[dict[str, object]] = [
+        {"name": "database", "ok": ok, "detail": "answers" if ok else "does not answer"}
+    ]
+    if request.app.state.ledger is not None:
+        checks.append(request.app.state.ledger())
+    healthy = all(check["ok"] for check in checks)
+    return JSONResponse({"healthy": healthy, "checks": checks}, 200 if healthy else 503)
 
 
 async def _metrics(request: Request) -> Response:

@@ -1,10 +1,11 @@
-"""The databases answer, have every migration, and their ledgers and jobs move on."""
+"""The databases answer, have every migration, and their jobs move on."""
 
 from collections.abc import Iterator
 
 import psycopg
 
 from pencere.cli.boot import web
+from pencere.cli.doctor.ledgers import check_ledger
 from pencere.kernel.errors import PencereError
 from pencere.ops.databases import PACKAGES
 from pencere.ops.health import Check
@@ -13,25 +14,10 @@ from pencere.ops.migrations import pending
 
 TIMEOUT_S = 5
 
-# A fact waits a quarter of a second for its index; this long means that nobody gives any.
-UNSEQUENCED_S = 30
-UNSIGNED_S = 60
-
 # A job runs for seconds; this long means that its worker is gone.
 STUCK_JOB_S = 15 * 60
 OVERDUE_JOB_S = 10 * 60
 
-_UNSEQUENCED = """
-select extract(epoch from now() - min(pending.added_at))::float, count(*)
-from ledger.pending left join ledger.leaf on leaf.pending_id = pending.id
-where leaf.index is null and pending.id > coalesce(
-    (select settled from ledger.checkpoint order by size desc limit 1), 0)
-"""
-_NEWEST = """
-select (select max(index) + 1 from ledger.leaf), size,
-       extract(epoch from now() - signed_at)::float
-from ledger.checkpoint order by size desc limit 1
-"""
 _JOBS = """
 select count(*) filter (where status = 'failed'),
        count(*) filter (where status = 'doing'
@@ -62,7 +48,7 @@ def check_databases(installation: Installation) -> Iterator[Check]:
                 version = connection.info.server_version
                 yield Check(f"database {database}", True, f"PostgreSQL {version // 10000}")
                 yield _migrations(connection, database)
-                yield _ledger(connection, database)
+                yield from check_ledger(connection, installation, database)
                 if database == "web":
                     yield _jobs(connection)
         except psycopg.Error as reason:
@@ -80,21 +66,6 @@ def _migrations(connection: psycopg.Connection[tuple[object, ...]], database: st
     except PencereError as reason:
         return Check(name, False, str(reason))
     return Check(name, not waiting, f"not applied: {', '.join(waiting)}" if waiting else "current")
-
-
-def _ledger(connection: psycopg.Connection[tuple[object, ...]], database: str) -> Check:
-    name = f"ledger {database}"
-    waits, count = connection.execute(_UNSEQUENCED).fetchone() or (None, 0)
-    if isinstance(waits, float) and waits > UNSEQUENCED_S:
-        return Check(name, False, f"{count} entries wait for an index, one for {waits:.0f} s")
-    newest = connection.execute(_NEWEST).fetchone()
-    if newest is None:
-        empty = not count
-        return Check(name, empty, "empty" if empty else f"{count} entries, none of them signed")
-    leaves, size, age = newest
-    assert isinstance(age, float)  # noqa: S101  # the query casts it
-    behind = leaves != size and age > UNSIGNED_S
-    return Check(name, not behind, f"checkpoint of {size} entries, {age:.0f} s old")
 
 
 def _jobs(connection: psycopg.Connection[tuple[object, ...]]) -> Check:

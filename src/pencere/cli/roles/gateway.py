@@ -11,6 +11,7 @@ from pencere.cli.roles.nodes import node_keystore, node_of
 from pencere.cli.roles.server import log_to_stderr
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.node import run
+from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
 from pencere.trust import signed_json
 from pencere.trust.stamping import verify_token
@@ -21,12 +22,12 @@ def serve(installation: Installation, role: str) -> None:
     log_to_stderr()
     sequencer = start_sequencer(installation, role)
     try:
-        run(_config(installation, role))
+        run(_config(installation, role, sequencer))
     finally:
         sequencer.stop()
 
 
-def _config(installation: Installation, role: str) -> NodeConfig:
+def _config(installation: Installation, role: str, sequencer: Sequencer) -> NodeConfig:
     node = node_of(role)
     folder = installation.keys / role
     anchors = x509.load_pem_x509_certificates((installation.pki / "root.crt").read_bytes())
@@ -56,4 +57,5 @@ def _config(installation: Installation, role: str) -> NodeConfig:
         tsa_url=f"{installation.address('trust')}/tsa",
         client_port=installation.port(role),
         link_port=installation.port(f"{role}-link"),
+        ledger=sequencer.check,
     )

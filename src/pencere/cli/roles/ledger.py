@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
 from pencere.trust.keystore import Keystore, SoftwareSigner, write_durably
+from pencere.trust.stamping import TimeStampClient
 
 # Which role orders the log of which database.
 LEDGERS = {
@@ -44,6 +45,7 @@ def start_sequencer(installation: Installation, role: str) -> Sequencer:
         installation.database_url(database),
         origin_of(database),
         ledger_signer(installation, role),
+        time_stamp=TimeStampClient(f"{installation.address('trust')}/tsa").token,
     )
     sequencer.start()
     return sequencer

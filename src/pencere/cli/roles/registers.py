@@ -19,12 +19,12 @@ def create() -> Starlette:
     from pencere.countries.country import Country  # noqa: PLC0415
     from pencere.registers.app import Config, create_app  # noqa: PLC0415
 
-    app = create_app(
+    sequencer = start_sequencer(installation, "registers")
+    return create_app(
         Config(
             database_url=installation.database_url("registers"),
             secret=installation.secret("registers"),
             country=Country.load("az"),
+            ledger=sequencer.check,
         )
     )
-    start_sequencer(installation, "registers")
-    return app

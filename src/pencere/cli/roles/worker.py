@@ -1,14 +1,18 @@
 """The worker: jobs of the portal and the office from every queue, and the order of their log."""
 
 import os
+import threading
+from pathlib import Path
 
 import django
 
 from pencere.cli.roles.ledger import start_sequencer
+from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
 
 CONCURRENCY = 4
 POLL_S = 5.0  # a job is announced; this finds what was announced while nobody listened
+READY_EVERY_S = 5.0
 STOP_WITHIN_S = 8.0  # a job cut off is taken up again by the next worker
 
 
@@ -22,8 +26,12 @@ def serve(installation: Installation) -> None:
 
     assert isinstance(app.connector, DjangoConnector)  # noqa: S101  # the app is Django's own
     sequencer = start_sequencer(installation, "worker")
-    # It has no address to ask: this file says to the supervisor that it works.
-    (installation.run / "worker.ready").touch()
+    stopping = threading.Event()
+    threading.Thread(
+        target=_say_ready,
+        args=(installation.run / "worker.ready", sequencer, stopping),
+        daemon=True,
+    ).start()
     try:
         with app.replace_connector(app.connector.get_worker_connector()) as worker:
             worker.run_worker(
@@ -32,4 +40,16 @@ def serve(installation: Installation) -> None:
                 shutdown_graceful_timeout=STOP_WITHIN_S,
             )
     finally:
+        stopping.set()
         sequencer.stop()
+
+
+def _say_ready(file: Path, sequencer: Sequencer, stopping: threading.Event) -> None:
+    """Keep the file that says to the supervisor that the worker works: it has no address to ask."""
+    while True:
+        if sequencer.healthy:
+            file.touch()
+        else:
+            file.unlink(missing_ok=True)
+        if stopping.wait(READY_EVERY_S):
+            return

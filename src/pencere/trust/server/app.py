@@ -75,6 +75,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
                 time_stamp=lambda digest: _token(state, digest),
             )
             sequencer.start()
+            state.ledger = sequencer.check
             stack.callback(sequencer.stop)
         await stack.enter_async_context(listening(state))
         await stack.enter_async_context(keeping_up(state))

@@ -109,6 +109,7 @@ class State:
             min_size=1,
             max_size=config.most_connections,
             timeout=5,
+            max_idle=30,  # each costs the server 15 MiB, and a busy minute is soon over
             open=False,
         )
         self.metrics = Metrics()
@@ -124,6 +125,7 @@ class State:
             ]
         )
         self.list_signers = {name: keys.signer(name) for name in ISSUING}
+        self.ledger: Callable[[], dict[str, object]] | None = None
         self._seals: dict[str, SoftwareSigner] = {}
         self.steady_clock = SteadyClock(config.clock, None)
         self.time_stamps = TimeStampUnit(

@@ -70,6 +70,8 @@ def checks(state: State) -> list[dict[str, object]]:
         add("database", "answers", ok=True)
     except Exception as error:
         add("database", type(error).__name__, ok=False)
+    if state.ledger is not None:
+        found.append(state.ledger())
     try:
         state.steady_clock.now()
         add("clock", "goes forward", ok=True)
