@@ -24,8 +24,8 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from tests.documents.conftest import seal
 
 from pencere.documents import seal as sealing
-from pencere.documents.examine import LARGEST_FILE_BYTES, examine
-from pencere.documents.report import REASONS, Report, Verdict, judge
+from pencere.documents.examine import examine
+from pencere.documents.report import LARGEST_FILE_BYTES, REASONS, Report, Verdict, judge
 from pencere.documents.texts import texts
 from pencere.documents.verify import verify
 from pencere.kernel.clock import SystemClock

@@ -36,7 +36,7 @@ from pyhanko.sign.validation.status import (
 )
 from pyhanko_certvalidator import ValidationContext
 
-from pencere.documents.report import Party, Report, SignatureReport, judge
+from pencere.documents.report import LARGEST_FILE_BYTES, Party, Report, SignatureReport, judge
 
 # Its warnings quote names from certificates, and a report says all that is to be said.
 for _name in ("pyhanko", "pyhanko_certvalidator"):
@@ -44,7 +44,6 @@ for _name in ("pyhanko", "pyhanko_certvalidator"):
 
 log = logging.getLogger(__name__)
 
-LARGEST_FILE_BYTES = 32 * 1024 * 1024
 MOST_SIGNATURES = 32
 
 # A document is signed with keys that promise it; those for signing in or for TLS do not.

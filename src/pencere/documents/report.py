@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
+LARGEST_FILE_BYTES = 32 * 1024 * 1024
+
 
 class Verdict(StrEnum):
     """EN 319 102-1 section 5.1.3. Ordered from good to bad by `WORST`."""

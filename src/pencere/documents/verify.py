@@ -17,8 +17,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pencere.documents.examine import LARGEST_FILE_BYTES, examine
-from pencere.documents.report import Report, judge
+from pencere.documents.report import LARGEST_FILE_BYTES, Report, judge
 
 BUDGET_S = 15.0
 MEMORY_BYTES = 1024 * 1024 * 1024
@@ -76,6 +75,9 @@ def _without_verdict(content: bytes, reason: str) -> Report:
 
 def _main() -> None:
     """Answer one question: a line of JSON and the file on standard input, the report as JSON."""
+    # pyHanko takes 30 MiB: this process needs it, the one that asks does not.
+    from pencere.documents.examine import examine  # noqa: PLC0415
+
     question = json.loads(sys.stdin.buffer.readline())
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     cpu_s = int(question["budget_s"]) + 1

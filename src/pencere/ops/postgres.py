@@ -47,6 +47,7 @@ SETTINGS: Mapping[str, str] = {
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "jit": "off",
+    "io_method": "sync",  # three processes less; what is read here lies in memory
     "max_parallel_workers_per_gather": "0",
     "max_logical_replication_workers": "0",
     "autovacuum_max_workers": "2",

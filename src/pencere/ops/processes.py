@@ -72,14 +72,6 @@ def dying_with_parent(sign: signal.Signals) -> Callable[[], None]:
     return prepare
 
 
-def die_with_parent(sign: signal.Signals) -> None:
-    """Ask for `sign` when the parent of this process is gone.
-
-    For a process that was forked by a server which leaves its workers behind on kill -9.
-    """
-    _libc.prctl(_PR_SET_PDEATHSIG, int(sign))
-
-
 def memory_of(pid: int, *, family: bool = True) -> tuple[int, int]:
     """Return resident bytes of a process, with its descendants if `family`: (RSS, PSS).
 

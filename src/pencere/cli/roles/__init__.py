@@ -14,8 +14,8 @@ ORDER: Mapping[str, Sequence[str]] = {
     "bank": (),
     "gateway-agencies": ("trust", "registers"),
     "gateway-portal": ("trust",),
-    "portal": ("trust",),
-    "office": ("trust",),
+    "portal": (),
+    "office": (),
     "worker": ("trust",),
 }
 

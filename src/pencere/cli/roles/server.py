@@ -1,19 +1,28 @@
-"""Granian, as every HTTP role behind it is run: one worker, few threads, no access log."""
+"""Granian, as every HTTP role behind it is run: one worker, few threads, no access log.
+
+Granian runs its workers as processes that another one watches. Here the supervisor watches, and
+the worker is a thread of the role's only process: that is 33 MiB less for each role.
+"""
 
 import logging
 import os
-import signal
 import sys
 import time
 from typing import Literal
 
 from granian.constants import HTTPModes, Interfaces
-from granian.server import Server
+from granian.server import MTServer
 
 from pencere.ops.installation import Installation
-from pencere.ops.processes import die_with_parent
 
 _INTERFACES = {"asgi": Interfaces.ASGI, "asginl": Interfaces.ASGINL, "wsgi": Interfaces.WSGI}
+
+
+class _Server(MTServer):
+    """Granian's server with its worker in a thread, on an interpreter with its global lock too."""
+
+    def _check_gil(self) -> None:
+        """Go on: one worker gains nothing from running without the lock, and needs nothing."""
 
 
 def serve_http(
@@ -28,7 +37,7 @@ def serve_http(
     `threads` are those that run WSGI requests; each keeps a database connection.
     """
     os.environ.update(installation.environment())
-    Server(
+    _Server(
         f"pencere.cli.roles.{role}:create",
         factory=True,
         interface=_INTERFACES[interface],
@@ -48,8 +57,7 @@ def serve_http(
 
 
 def begin_worker() -> Installation:
-    """Call first in `create`: the worker ends with its server, and logs as all roles do."""
-    die_with_parent(signal.SIGTERM)
+    """Call first in `create`: the role logs as all roles do."""
     log_to_stderr()
     return Installation.from_environment()
 

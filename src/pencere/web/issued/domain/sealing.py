@@ -9,9 +9,7 @@ from typing import Any
 from cryptography import x509
 from django.conf import settings
 
-from pencere.documents.make import make_pdf
 from pencere.documents.remote import SealService
-from pencere.documents.seal import seal_pdf
 from pencere.kernel.clock import local_date
 from pencere.web.country import country
 
@@ -32,6 +30,10 @@ def sealed_pdf(  # noqa: PLR0913, a document is all of these
         Unavailable: the seal, the time stamp or the status of the certificate cannot be had now.
         Refused: the seal of this body may not be used.
     """
+    # typst and pyHanko take 35 MiB and a second: only the process that seals loads them.
+    from pencere.documents.make import make_pdf  # noqa: PLC0415
+    from pencere.documents.seal import seal_pdf  # noqa: PLC0415
+
     pdf = make_pdf(
         template,
         values,
