@@ -22,8 +22,8 @@ COMMANDS = {
     "register": "registers: list, check, new, load, verify",
     "search": "search the catalogue of services as the portal does",
     "verify": "verify a signed document",
-    "ca": "certification centre: ceremony, issue, revoke, crl",
-    "gateway": "gateway for developers: sandbox",
+    "ca": "certification centre: ceremony, issue, list, revoke, crl",
+    "gateway": "gateway: sandbox for developers, explain who may ask what",
     "bench": "measure against a limit: search",
 }
 

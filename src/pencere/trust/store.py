@@ -49,6 +49,18 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A certificate of a holder, without what it says of them; revoked_at None: it is not."""
+
+    serial: bytes
+    profile: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Revoked:
     """An entry of a revocation list."""
 
@@ -108,6 +120,17 @@ def newest(connection: Connection, profile: str, holder: str) -> bytes | None:
         (profile, holder),
     ).fetchone()
     return bytes(row[0]) if row else None
+
+
+def held_by(connection: Connection, holder: str) -> list[Held]:
+    """Return every certificate issued to a holder, newest first."""
+    with connection.cursor(row_factory=class_row(Held)) as cursor:
+        return cursor.execute(
+            "select c.serial, c.profile, c.issuer, c.not_before, c.not_after, r.revoked_at"
+            " from trust.certificate c left join trust.revocation r using (serial)"
+            " where c.state = 'issued' and c.holder = %s order by c.issued_at desc, c.profile",
+            (holder,),
+        ).fetchall()
 
 
 def certificate(connection: Connection, serial: bytes) -> bytes:

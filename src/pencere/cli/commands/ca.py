@@ -1,8 +1,14 @@
-"""`pencere ca`: the certification centre, for its operators. PostgreSQL must be running."""
+"""`pencere ca`: the certification centre, for its operators. PostgreSQL must be running.
+
+A personal number is read from standard input, never from the command line, which others see.
+"""
 
 import argparse
+import json
 import os
+import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -15,9 +21,10 @@ from pencere.cli.roles.certification import centre_of
 from pencere.countries.country import Country
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Invalid, Misconfigured
+from pencere.kernel.identifiers import parse_fin
 from pencere.ops.installation import Installation
 from pencere.trust import crl, store
-from pencere.trust.profile import AUTHORITIES
+from pencere.trust.profile import AUTHORITIES, load_authority
 
 _Action = Callable[[Installation, argparse.Namespace], None]
 
@@ -30,6 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         [
             ("ceremony", "found the centre, or renew what ends soon"),
             ("issue", "certify a node's request, or make a body's seal"),
+            ("list", "list the certificates of a person or a body with their serial numbers"),
             ("revoke", "revoke a certificate by its serial number, for good"),
             ("crl", "renew and publish the revocation lists"),
         ],
@@ -40,8 +48,15 @@ def run(arguments: Sequence[str]) -> int:
     issue.add_argument("--request", metavar="FILE", help="node: PKCS#10, PEM or DER")
     issue.add_argument("--name", metavar="NAME", help="node: its name")
     issue.add_argument("--address", metavar="NAME-OR-IP", action="append", default=[])
+    whose = actions["list"].add_mutually_exclusive_group(required=True)
+    whose.add_argument("--person", metavar="KEY", help="a person of the demonstration")
+    whose.add_argument("--body", metavar="ID", help="body of bodies.yaml")
+    whose.add_argument(
+        "--subject", choices=["-"], help="FIN or subject identifier, a line of standard input"
+    )
+    actions["list"].add_argument("--json", action="store_true", help="for machines")
     revoke = actions["revoke"]
-    revoke.add_argument("serial", help="hexadecimal, as certificate_issued logs it")
+    revoke.add_argument("serial", help="hexadecimal, from `pencere ca list`")
     reasons = [reason.name.lower().replace("_", "-") for reason in store.Reason]
     revoke.add_argument("--reason", choices=reasons, default="unspecified")
     given = options.parse_args(arguments)
@@ -50,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     actions_by_name: dict[str, _Action] = {
         "ceremony": _ceremony,
         "issue": _issue,
+        "list": _list,
         "revoke": _revoke,
         "crl": _lists,
     }
@@ -103,6 +119,48 @@ def _request(file: Path) -> bytes:
         raise Misconfigured(
             file=file, key="--request", value=str(reason), example="a PKCS#10 request, PEM or DER"
         ) from None
+
+
+def _list(installation: Installation, given: argparse.Namespace) -> None:
+    now = SystemClock().now()
+    with psycopg.connect(installation.database_url("trust")) as connection:
+        held = store.held_by(connection, _holder(given))
+    rows = [
+        {
+            "serial": f"{int.from_bytes(each.serial, 'big'):x}",
+            "profile": each.profile,
+            "issuer": each.issuer,
+            "state": "revoked" if each.revoked_at else _age(each, now),
+            "not_after": each.not_after.isoformat(),
+        }
+        for each in held
+    ]
+    if given.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(f"{row['serial']:<34}{row['profile']:<24}{row['state']:<9}until {row['not_after']}")
+    print(f"{len(rows)} certificates")
+
+
+def _age(held: store.Held, now: datetime) -> str:
+    return "valid" if held.not_before <= now <= held.not_after else "expired"
+
+
+def _holder(given: argparse.Namespace) -> str:
+    """Return the identifier under which certificates of the named person or body are kept."""
+    country, nation = Country.load("az"), load_authority().country
+    if given.body is not None:
+        return f"NTR{nation}-{country.body(given.body).id}"
+    if given.person is not None:
+        keys = {person.key: person for person in country.demo_persons}
+        if given.person not in keys:
+            raise Misconfigured(
+                file="command line", key="--person", value=given.person, example=", ".join(keys)
+            )
+        return f"PNO{nation}-{keys[given.person].fin}"
+    line = sys.stdin.readline().strip()
+    return line if "-" in line else f"PNO{nation}-{parse_fin(line)}"
 
 
 def _revoke(installation: Installation, given: argparse.Namespace) -> None:

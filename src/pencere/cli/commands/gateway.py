@@ -1,34 +1,98 @@
-"""`pencere gateway sandbox`: both nodes in one process, for developers of a body's system."""
+"""`pencere gateway`: a sandbox for developers of a body's system; who may ask whom for what."""
 
+import argparse
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pencere.cli.options import parser, subparsers
+from cryptography import x509
+
+from pencere.cli.boot.gateway import PORTAL
+from pencere.cli.options import installation_of, parser, subparsers
+from pencere.gateway.directory.model import build
+from pencere.gateway.directory.rights import EXAMPLES, Question, explain
 from pencere.gateway.sandbox import SandboxConfig
 from pencere.gateway.sandbox import run as run_sandbox
+from pencere.gateway.wire.faults import Fault
+from pencere.gateway.wire.identifiers import parse_client, parse_target
+from pencere.kernel.clock import SystemClock, local_date
 from pencere.kernel.errors import Misconfigured
 from pencere.ops.databases import make_databases, migrate_databases
 from pencere.ops.installation import Installation
 from pencere.ops.postgres import Cluster
+from pencere.trust import signed_json
 
+_TARGET = "/r1/AZ/GOV/bpqmi/population/person/query"
 DATABASES = ("gateway_portal", "gateway_agencies")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the sandbox until Ctrl-C; it leaves nothing behind."""
-    options = parser("gateway", "The gateway, for developers.")
-    sandbox = subparsers(options, [("sandbox", "run both nodes with a directory from a file")])
-    sandbox["sandbox"].add_argument("--directory", required=True, metavar="FILE")
-    sandbox["sandbox"].add_argument("--port", default="9000", metavar="N")
+    """Run the sandbox until Ctrl-C, leaving nothing behind; or explain: exit 1 when refused."""
+    options = parser("gateway", "The gateway, for developers and operators.")
+    actions = subparsers(
+        options,
+        [
+            ("sandbox", "run both nodes with a directory from a file"),
+            ("explain", "say by which agreement a request is allowed, or why it is refused"),
+        ],
+    )
+    actions["sandbox"].add_argument("--directory", required=True, metavar="FILE")
+    actions["sandbox"].add_argument("--port", default="9000", metavar="N")
+    asked = actions["explain"]
+    asked.add_argument("target", help="/r1/AZ/GOV/bpqmi/population/person/query")
+    asked.add_argument("--client", default=PORTAL, metavar="ID", help=f"default: {PORTAL}")
+    asked.add_argument("--method", default="POST", metavar="METHOD", help="default: POST")
+    asked.add_argument("--purpose", default="", metavar="CODE", help="of purposes.yaml")
+    asked.add_argument("--basis", default="", metavar="ID", help="of acts.yaml")
+    asked.add_argument("--without", action="append", default=[], metavar="HEADER")
+    asked.add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
+    if given.action == "explain":
+        return _explain(installation_of(given), given)
     file = Path(given.directory)
     if not file.is_file():
         raise Misconfigured(
             file="command line", key="--directory", value=given.directory, example="directory.yaml"
         )
     return _sandbox(file, _port(given.port))
+
+
+def _explain(installation: Installation, given: argparse.Namespace) -> int:
+    """Answer from the directory in force, as the provider's node would."""
+    anchors = x509.load_pem_x509_certificates((installation.pki / "root.crt").read_bytes())
+    file, now = installation.run / "directory.jws", SystemClock().now()
+    if not file.is_file():
+        raise Misconfigured(file=file, key="directory", value="not there", example="pencere up")
+    payload, _ = signed_json.verify(file.read_text("ascii"), anchors, now, "directory")
+    given_headers = set(EXAMPLES)
+    if not given.purpose:
+        given_headers.discard("Pencere-Purpose")
+    if not given.basis:
+        given_headers.discard("Pencere-Legal-Basis")
+    try:
+        question = Question(
+            consumer=parse_client(given.client),
+            target=parse_target(given.target),
+            method=given.method,
+            on=local_date(now),
+            purpose=given.purpose,
+            legal_basis=given.basis,
+            given=frozenset(given_headers - set(given.without)),
+        )
+    except Fault as fault:
+        raise Misconfigured(
+            file="command line", key="target, --client", value=fault.message, example=_TARGET
+        ) from None
+    found = explain(build(payload), question)
+    if given.json:
+        told = {"allowed": found.is_allowed, "code": found.code, "reasons": found.reasons}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        print("allowed" if found.is_allowed else f"refused: {found.code}")
+        print("".join(f"  {reason}\n" for reason in found.reasons), end="")
+    return 0 if found.is_allowed else 1
 
 
 def _port(text: str) -> int:
