@@ -1,5 +1,5 @@
 // Improves pages that work without it: suggestions while typing, focus on an error summary,
-// one press of a button is one press, waiting for the telephone without reloading.
+// one press of a button is one press, typed text kept, waiting for the telephone without reloading.
 "use strict";
 
 document.querySelector("[data-focus]")?.focus();
@@ -61,6 +61,27 @@ for (const form of document.querySelectorAll("form[data-suggestions]")) {
     (links[next] ?? input).focus();
   });
   form.addEventListener("focusout", (event) => { if (!form.contains(event.relatedTarget)) clear(); });
+}
+
+// What is typed is kept two seconds after the last key. The button keeps it too, and checks it.
+for (const form of document.querySelectorAll("form[data-keep]")) {
+  const said = document.querySelector("[data-kept]");
+  let timer, running, ended;
+  const stop = () => { clearTimeout(timer); running?.abort(); };
+  const keep = async () => {
+    if (ended) return;
+    running?.abort();
+    running = new AbortController();
+    try {
+      const answer = await fetch(form.dataset.keep, { method: "POST", redirect: "manual",
+        body: new URLSearchParams(new FormData(form)), signal: running.signal,
+        headers: { Accept: "application/json" } });
+      ended = answer.type === "opaqueredirect"; // signed out, or sent from another tab
+      if (answer.ok) said.textContent = (await answer.json()).said;
+    } catch { /* typed on, or the line is down: the button still keeps it */ }
+  };
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(keep, 2000); });
+  form.addEventListener("submit", stop);
 }
 
 // Waiting: the page names where to ask; the noscript refresh does the same, slower.

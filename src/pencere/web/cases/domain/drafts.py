@@ -24,10 +24,16 @@ from pencere.web.people.models.person import Person
 
 KEPT = timedelta(days=30)
 
+# Beside the answers, by question: what was typed and is no answer yet. No question is named so.
+_TYPED = "typed:"
+
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A draft as a page needs it: its definition, answers, facts and the way through the form."""
+    """A draft as a page needs it: its definition, answers, facts and the way through the form.
+
+    `typed` is what stands in the fields of a question and cannot be taken as its answer yet.
+    """
 
     draft: Draft
     definition: Definition
@@ -35,6 +41,7 @@ class Writing:
     check_again: tuple[str, ...]
     told: Told
     context: Mapping[str, Any]
+    typed: Mapping[str, Mapping[str, str]]
 
     @property
     def way(self) -> list[Question]:
@@ -96,8 +103,7 @@ def tell_facts(*, draft: Draft, gateway: Gateway, at: datetime, anew: bool = Fal
         Unavailable: a register does not answer. Nothing of the draft is changed.
     """
     row = draft.id.bytes
-    fresh = draft.facts_at is not None and at - draft.facts_at < facts.FRESH
-    if fresh and not anew and draft.facts_sealed is not None:
+    if not anew and has_fresh_facts(draft, at=at):
         return Told.from_json(unseal(draft.facts_sealed, row))
     definition = definitions.newest(draft.service, at=at)
     told = facts.ask(
@@ -129,7 +135,18 @@ def writing(*, draft: Draft, told: Told = NOTHING, at: datetime) -> Writing:
         check_again=restored.check_again,
         told=told,
         context=_context(draft.person, told.values, restored.answers, at),
+        typed={
+            key.removeprefix(_TYPED): fields
+            for key, fields in stored.items()
+            if key.startswith(_TYPED)
+        },
     )
+
+
+def has_fresh_facts(draft: Draft, *, at: datetime) -> bool:
+    """Say whether `tell_facts` would answer without asking a register."""
+    fresh = draft.facts_at is not None and at - draft.facts_at < facts.FRESH
+    return fresh and draft.facts_sealed is not None
 
 
 @transaction.atomic
@@ -138,21 +155,48 @@ def answer(*, draft: Draft, question: str, value: object, at: datetime) -> None:
 
     Raises:
         Conflict: "draft.submitted": the application was sent from another tab.
-        Conflict: "draft.signing": it is being signed; what is signed may not change.
     """
-    row = Draft.objects.select_for_update().get(pk=draft.pk)
-    if row.state != State.OPEN:
-        raise Conflict("draft.submitted")
-    stored = unseal(row.answers_sealed, row.id.bytes) or {}
+    row, stored = _open_row(draft)
     stored.update(forms.to_stored({question: value}))
-    row.answers_sealed = seal(stored, row.id.bytes)
+    stored.pop(_TYPED + question, None)
     # What was sent to the telephone is no longer what the person sees.
     row.signing_sealed = None
     row.definition_version = definitions.newest(row.service, at=at).version
-    row.saved_at, row.expires_at = at, at + KEPT
-    row.save()
+    _save(row, stored, at=at)
     draft.answers_sealed, draft.saved_at = row.answers_sealed, at
     draft.signing_sealed = None
+
+
+@transaction.atomic
+def keep_typed(*, draft: Draft, question: str, fields: Mapping[str, str], at: datetime) -> None:
+    """Keep what stands in the fields of a question without making it the answer.
+
+    An answer given before stays the answer. Empty fields are forgotten.
+
+    Raises:
+        Conflict: "draft.submitted".
+    """
+    row, stored = _open_row(draft)
+    if any(fields.values()):
+        stored[_TYPED + question] = dict(fields)
+    else:
+        stored.pop(_TYPED + question, None)
+    _save(row, stored, at=at)
+    draft.answers_sealed, draft.saved_at = row.answers_sealed, at
+
+
+def _open_row(draft: Draft) -> tuple[Draft, dict[str, Any]]:
+    """Lock the row of a draft and return it with what it holds."""
+    row = Draft.objects.select_for_update().get(pk=draft.pk)
+    if row.state != State.OPEN:
+        raise Conflict("draft.submitted")
+    return row, unseal(row.answers_sealed, row.id.bytes) or {}
+
+
+def _save(row: Draft, stored: Mapping[str, Any], *, at: datetime) -> None:
+    row.answers_sealed = seal(stored, row.id.bytes)
+    row.saved_at, row.expires_at = at, at + KEPT
+    row.save()
 
 
 def leave(*, draft: Draft, at: datetime) -> None:

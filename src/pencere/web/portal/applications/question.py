@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from pencere.kernel.errors import Invalid, Missing
 from pencere.services import forms
 from pencere.services.forms import FieldError, FieldErrors, Upload
 from pencere.services.model import Question, QuestionType
@@ -23,6 +24,14 @@ from pencere.web.rules import rule, signed_in
 from pencere.web.texts import current_language, t
 
 FILES = frozenset({QuestionType.PHOTO, QuestionType.FILE})
+# Kept while they are typed; what is chosen or added is kept with its button.
+TYPED = frozenset(
+    {
+        QuestionType.TEXT, QuestionType.PHONE, QuestionType.NUMBER, QuestionType.MONEY,
+        QuestionType.DATE, QuestionType.ADDRESS,
+    }
+)  # fmt: skip
+LONGEST_TYPED = 4000
 
 
 @rule(signed_in)
@@ -37,6 +46,34 @@ def ask(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, writing, question, _before(writing, question))
     return _take(request, writing, question)
+
+
+@rule(signed_in)
+@require_POST
+@with_draft
+def keep(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
+    """Keep what is being typed; what is not yet an answer is kept as it stands.
+
+    No register is asked for this: without fresh facts nothing is checked, only kept.
+    """
+    is_fresh = drafts.has_fresh_facts(draft, at=now())
+    writing = open_writing(draft) if is_fresh else drafts.writing(draft=draft, at=now())
+    questions = writing.way if is_fresh else writing.definition.questions
+    question = next((q for q in questions if q.id == question_id and q.type in TYPED), None)
+    if question is None:
+        raise Missing("question.missing")
+    raw = _raw(request, question)
+    if any(len(typed) > LONGEST_TYPED for typed in raw.values()):
+        raise Invalid("answer.too_long")
+    try:
+        value = forms.clean(question, raw, writing.context) if is_fresh else None
+    except FieldErrors:
+        value = None
+    if value is None:
+        drafts.keep_typed(draft=draft, question=question.id, fields=raw, at=now())
+    else:
+        drafts.answer(draft=draft, question=question.id, value=value, at=now())
+    return JsonResponse({"said": t("application.saved", time=time_of(draft.saved_at))})
 
 
 @rule(signed_in)
@@ -124,7 +161,9 @@ def _as_mapping(upload: Upload) -> dict[str, Any]:
 
 
 def _before(writing: Writing, question: Question) -> dict[str, Any]:
-    """Return what the fields hold when the page is opened: the answer given before."""
+    """Return what the fields hold when the page is opened: as they were left, or answered."""
+    if question.id in writing.typed:
+        return dict(writing.typed[question.id])
     if question.id not in writing.answers:
         return {}
     value = writing.answers[question.id]
@@ -167,7 +206,8 @@ def _page(  # noqa: PLR0913, a page is all of these
         "is_check_again": question.id in writing.check_again,
         "facts": facts_of(writing),
         "is_first": place == 0,
-        "saved_at": time_of(writing.draft.saved_at) if writing.answers else None,
+        "is_typed": question.type in TYPED,
+        "saved_at": time_of(writing.draft.saved_at) if writing.answers or writing.typed else None,
     }
     return render(request, "portal/applications/question.jinja", page, status=status)
 

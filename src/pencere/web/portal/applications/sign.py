@@ -31,10 +31,10 @@ def sign(request: HttpRequest, draft: Draft) -> HttpResponse:
     if away is not None:
         return HttpResponseRedirect(away)
     before = signing.current(draft)
+    if before is not None and before.is_waiting:  # a second press asks nothing a second time
+        return HttpResponseRedirect(reverse("application_sign_wait", args=[draft.id]))
     if request.method == "POST":
         return _begin(request, writing)
-    if before is not None and before.is_waiting:
-        return HttpResponseRedirect(reverse("application_sign_wait", args=[draft.id]))
     return _page(request, writing, problem=before.problem if before is not None else "")
 
 

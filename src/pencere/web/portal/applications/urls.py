@@ -14,6 +14,11 @@ urlpatterns = [
         name="application_question",
     ),
     path(
+        "applications/<uuid:draft_id>/question/<str:question_id>/keep/",
+        question.keep,
+        name="application_keep",
+    ),
+    path(
         "applications/<uuid:draft_id>/file/<uuid:attachment_id>/",
         question.file,
         name="application_file",
