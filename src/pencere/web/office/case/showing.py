@@ -16,7 +16,7 @@ from pencere.web.cases.models import Case
 from pencere.web.exchange import gateway
 from pencere.web.office.case import page as sheet
 from pencere.web.office.case import sources
-from pencere.web.office.case.asking import open_with_registers
+from pencere.web.office.case.asking import open_as_decided, open_with_registers
 from pencere.web.office.case.evidence import evidence
 from pencere.web.office.case.taking import colleagues
 from pencere.web.office.terms import state_name, term_left, term_story
@@ -48,6 +48,8 @@ def show(request: HttpRequest, number: str) -> HttpResponse:
 
 def _open(case: Case, visit: Visit, *, has_it: bool, at: datetime) -> tuple[Opened, bool]:
     """Return the case and whether a register it needs was silent."""
+    if case.closed_at is not None and decides_at(visit, case.body):
+        return open_as_decided(case, at=at), False
     if not has_it:
         return reading.open_case(case, at=at), False
     try:
