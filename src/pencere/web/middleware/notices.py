@@ -1,8 +1,10 @@
 """Notices to show on the next page, in a signed cookie of the role's own."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 
 class Notices(CookieStorage):
@@ -11,3 +13,12 @@ class Notices(CookieStorage):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
         self.cookie_name = settings.MESSAGES_COOKIE
+
+    def update(self, response: HttpResponse) -> list[Any]:
+        """Write what is still to be shown into the cookie; return what has no room there."""
+        # A page that looks for notices and finds none must not delete a cookie nobody sent:
+        # an answer that touches a cookie is kept by no cache.
+        if not self.added_new and self.cookie_name not in self.request.COOKIES:
+            return []
+        unstored: list[Any] = super().update(response)
+        return unstored
