@@ -11,9 +11,7 @@ from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
 
 CONCURRENCY = 4
-POLL_S = 5.0  # a job is announced; this finds what was announced while nobody listened
 READY_EVERY_S = 5.0
-STOP_WITHIN_S = 8.0  # a job cut off is taken up again by the next worker
 
 
 def serve(installation: Installation) -> None:
@@ -21,10 +19,8 @@ def serve(installation: Installation) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "pencere.web.settings.worker"
     django.setup(set_prefix=False)
     # It can be imported only when Django is set up.
-    from procrastinate.contrib.django import app  # noqa: PLC0415
-    from procrastinate.contrib.django.django_connector import DjangoConnector  # noqa: PLC0415
+    from pencere.web.jobs import worker  # noqa: PLC0415
 
-    assert isinstance(app.connector, DjangoConnector)  # noqa: S101  # the app is Django's own
     sequencer = start_sequencer(installation, "worker")
     stopping = threading.Event()
     threading.Thread(
@@ -33,12 +29,7 @@ def serve(installation: Installation) -> None:
         daemon=True,
     ).start()
     try:
-        with app.replace_connector(app.connector.get_worker_connector()) as worker:
-            worker.run_worker(
-                concurrency=CONCURRENCY,
-                fetch_job_polling_interval=POLL_S,
-                shutdown_graceful_timeout=STOP_WITHIN_S,
-            )
+        worker.run(CONCURRENCY)
     finally:
         stopping.set()
         sequencer.stop()

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 # A worker that was killed says nothing more; its jobs are taken over after this long.
 SILENT_S = 20.0
 LOOK_EVERY_S = 10.0
+# Less than the supervisor waits; a job cut off is taken over by the next worker.
+STOP_WITHIN_S = 8.0
 POLL_S = 2.0
 
 
@@ -41,7 +43,7 @@ async def _run(concurrency: int) -> None:
             await working.run_worker_async(
                 concurrency=concurrency,
                 fetch_job_polling_interval=POLL_S,
-                shutdown_graceful_timeout=15.0,
+                shutdown_graceful_timeout=STOP_WITHIN_S,
                 delete_jobs="successful",
                 stalled_worker_timeout=SILENT_S,
                 task_middleware=[_with_fresh_connections],
