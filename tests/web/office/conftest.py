@@ -4,6 +4,7 @@ The gateway client is the real one. It speaks to a node on this machine that ans
 agencies' node does and remembers what it was asked.
 """
 
+import io
 import itertools
 import json
 import threading
@@ -183,8 +184,6 @@ def make_case(applicant: Person, gateway: Gateway, clock: FixedClock) -> MakeCas
 
 
 def _photograph() -> bytes:
-    import io
-
     written = io.BytesIO()
     Image.new("RGB", (413, 531), "#c99f7d").save(written, "JPEG")
     return written.getvalue()
