@@ -210,6 +210,6 @@ def _wanted(body: bytes) -> _Wanted:
         raise ValueError("out of range")
     before, exchange = content.get("before"), content.get("exchange")
     instant = None if before is None else datetime.fromisoformat(str(before))
-    if instant is not None and instant.tzinfo is None:
-        raise ValueError("an instant needs an offset")
+    if instant is not None and (instant.tzinfo is None or not 2000 <= instant.year < 9999):
+        raise ValueError("an instant needs an offset, and lies in this era")
     return _Wanted(limit, offset, instant, None if exchange is None else UUID(str(exchange)))
