@@ -1,18 +1,24 @@
 """An application as a browser writes it: forward and back, in two tabs, with hostile input."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from PIL import Image
 
 from pencere.kernel.clock import FixedClock
-from pencere.web.cases.domain import drafts
+from pencere.services.case import Actor
+from pencere.services.model import Role
+from pencere.web.cases.domain import acting, drafts
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.submission import document_to_sign
-from pencere.web.cases.models import Case, Draft
+from pencere.web.cases.models import Case, Draft, Supplement
 from pencere.web.payments import providers
 from pencere.web.payments.models import Charge
 from pencere.web.payments.providers.sandbox import SandboxBank
@@ -123,6 +129,23 @@ def test_paying_twice_is_one_charge(browser: Client, whole: str) -> None:
     assert leads == [f"{whole}/pay/"] * 2
     assert [bank.startswith("http://bank.test/") for bank in banks] == [True, True]
     assert Charge.objects.count() == 1
+
+
+def test_a_fee_that_rose_after_it_was_paid_goes_back_and_the_new_one_is_asked_for(
+    browser: Client, whole: str, pay: Callable[[Writing], Charge], clock: FixedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    draft = Draft.objects.get()
+    told = drafts.tell_facts(draft=draft, gateway=None, at=clock.now())  # type: ignore[arg-type]
+    old = pay(drafts.writing(draft=draft, told=told, at=clock.now()))
+    Charge.objects.filter(pk=old.pk).update(amount=old.amount - 100)
+    monkeypatch.setattr(SandboxBank, "refund", lambda *_, **__: None)
+
+    lead = browser.get(f"{whole}/pay/").headers["location"]
+
+    states = dict(Charge.objects.values_list("amount", "state"))
+    assert lead.startswith("http://bank.test/")
+    assert states == {old.amount - 100: "refunded", old.amount: "started"}
 
 
 def test_a_second_press_of_signing_asks_the_telephone_once_and_sends_one_application(  # noqa: PLR0917
@@ -322,3 +345,87 @@ def test_what_is_kept_while_typing_is_not_signed(
     document = document_to_sign(writing=writing, language="az", at=clock.now())
 
     assert "gizli" not in document.decode()
+
+
+@pytest.fixture
+def mending(browser: Client, sent: Case, registers: Any, make_person: Callable[..., Person]) -> str:
+    """Where the page of a case is that waits for another photograph."""
+    officer = make_person("2RSAD76")
+    acting.act(
+        case=sent, action="mend", by=Actor(str(officer.pk), frozenset({Role.OFFICER})),
+        officer=officer, version=sent.version, comment="Üz görünmür.", gateway=registers,
+        at=settings.CLOCK.now(),
+    )  # fmt: skip
+    return f"/az/cases/{sent.number}/"
+
+
+def portrait() -> bytes:
+    picture = Image.effect_noise((413, 531), 60).convert("RGB")
+    out = io.BytesIO()
+    picture.save(out, format="JPEG")
+    return out.getvalue()
+
+
+def state_of_case() -> str:
+    return Case.objects.get().state
+
+
+def test_what_the_officer_asks_is_on_the_page_with_its_words(browser: Client, mending: str) -> None:
+    page = browser.get(mending).content.decode()
+
+    assert "Üz görünmür." in page
+    assert 'name="photo"' in page
+    assert "Müraciəti geri götür" in page
+
+
+def test_an_answer_without_a_file_is_said_in_words(browser: Client, mending: str) -> None:
+    answer = browser.post(f"{mending}answer/", {"version": "99"})
+
+    assert (answer.status_code, state_of_case()) == (422, "mending")
+    assert 'href="#f-photo"' in answer.content.decode()
+
+
+def test_another_photograph_sends_the_case_on_and_a_second_press_changes_nothing(
+    browser: Client, mending: str
+) -> None:
+    version = Case.objects.get().version
+    leads = [
+        browser.post(
+            f"{mending}answer/",
+            {"version": version, "photo": SimpleUploadedFile("me.jpg", portrait())},
+        ).headers["location"].partition("#")[0]
+        for _ in range(2)
+    ]  # fmt: skip
+
+    assert (leads, state_of_case()) == ([mending, mending], "review")
+    assert Supplement.objects.count() == 1
+
+
+@pytest.mark.parametrize("version", ["", "x", "²", "9" * 5000, "-1", "1e3"])
+def test_a_version_that_is_no_number_breaks_nothing(
+    browser: Client, mending: str, version: str
+) -> None:
+    answer = browser.post(f"{mending}withdraw/", {"version": version})
+
+    assert (answer.status_code, state_of_case()) == (302, "withdrawn")
+
+
+def test_a_page_that_is_old_takes_nothing_back(browser: Client, mending: str) -> None:
+    answer = browser.post(f"{mending}withdraw/", {"version": "1"})
+
+    assert (answer.status_code, state_of_case()) == (302, "mending")
+
+
+def test_taking_back_twice_is_once(browser: Client, mending: str) -> None:
+    leads = [browser.post(f"{mending}withdraw/").headers["location"] for _ in range(2)]
+
+    assert (leads, state_of_case()) == ([mending, mending], "withdrawn")
+
+
+@pytest.mark.parametrize("page", ["answer/", "withdraw/"])
+def test_nobody_else_answers_or_takes_back(
+    mending: str, page: str, make_person: Callable[..., Person], sign_in: Callable[..., Client]
+) -> None:
+    answer = sign_in(make_person("4LEYL82")).post(f"{mending}{page}")
+
+    assert (answer.status_code, state_of_case()) == (404, "mending")

@@ -278,6 +278,77 @@ def test_a_bank_that_does_not_answer_leaves_the_charge_as_it_is(
     assert charge.state == "started"
 
 
+def test_a_callback_that_comes_while_the_bank_is_being_asked_counts_once(
+    payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    charge = started(payer, clock, bank_app)
+    body = chosen(bank, charge, "paid", clock)
+    verdicts: list[str] = []
+    ask = provider.ask
+
+    def asked(*args: Any, **facts: Any) -> Any:
+        standing = ask(*args, **facts)
+        verdicts.append(receive(body, clock))
+        return standing
+
+    monkeypatch.setattr(provider, "ask", asked)
+    state = charges.poll(charge_id=charge.id, at=clock.now())
+
+    assert (verdicts, state, Entry.objects.count()) == (["settled"], "paid", 2)
+
+
+def test_money_that_comes_after_the_poll_gave_up_is_believed_once(
+    payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette
+) -> None:
+    charge = started(payer, clock, bank_app)
+    clock.advance(timedelta(minutes=31))
+    given_up = charges.poll(charge_id=charge.id, at=clock.now())
+    body = canonical_json(
+        {
+            "amount": 3000, "at": 0, "currency": "AZN", "event": "evt_9", "merchant": "pencere",
+            "order": str(charge.id), "payment": "p", "state": "paid",
+        }
+    )  # fmt: skip
+
+    verdicts = [receive(body, clock), receive(body, clock)]
+
+    assert (given_up, verdicts, Entry.objects.count()) == ("expired", ["late", "already"], 2)
+
+
+def test_a_refund_asked_for_twice_is_one(
+    payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette
+) -> None:
+    charge = started(payer, clock, bank_app)
+    receive(chosen(bank, charge, "paid", clock), clock)
+    charge.refresh_from_db()
+
+    one, two = (
+        refunds.request(charge=charge, key="case-1", reason="case", at=clock.now())
+        for _ in range(2)
+    )
+
+    assert (one, Refund.objects.count()) == (two, 1)
+
+
+def test_a_fee_given_back_before_going_on_is_given_back_once(
+    payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette
+) -> None:
+    charge = started(payer, clock, bank_app)
+    receive(chosen(bank, charge, "paid", clock), clock)
+    charge.refresh_from_db()
+
+    made = [
+        refunds.give_back_now(charge=charge, key="k", reason="fee-rose", at=clock.now())
+        for _ in range(2)
+    ]
+    anew = a_charge(payer, clock, amount=5000)
+
+    assert [refund.progress for refund in made] == ["done", "done"]
+    assert book.balance("fee:dyp") == 0
+    assert anew.state == "created"
+
+
 def test_asking_twice_for_the_same_fee_is_one_charge(
     payer: Person, clock: FixedClock, provider: SandboxBank
 ) -> None:

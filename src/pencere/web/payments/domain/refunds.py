@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from procrastinate.contrib.django import app
 
-from pencere.kernel.errors import Refused
+from pencere.kernel.errors import Conflict, Refused
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book
 from pencere.web.payments.domain.graph import check_move
@@ -36,6 +36,21 @@ def request(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
     )
     if made:
         app.configure_task(TASK, queue=QUEUE).defer(refund_id=str(refund.id))
+    return refund
+
+
+def give_back_now(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
+    """Give the whole sum back before going on; the job only finds it done.
+
+    Raises:
+        Unavailable: the provider does not answer; the job tries again.
+        Conflict: "refund.refused": the provider does not give it back.
+    """
+    with transaction.atomic():
+        asked = request(charge=charge, key=key, reason=reason, at=at)
+    refund = give_back(refund_id=asked.id, at=at)
+    if refund.progress == Refund.Progress.REFUSED:
+        raise Conflict("refund.refused", charge=str(charge.id))
     return refund
 
 

@@ -125,7 +125,7 @@ class Refund(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="refunds")
     key = models.CharField(max_length=160, unique=True)
-    reason = models.CharField(max_length=32)  # case, paid-twice, draft-left
+    reason = models.CharField(max_length=32)  # case, paid-twice, draft-left, fee-rose
     amount = models.BigIntegerField()
     progress = models.CharField(max_length=16, choices=Progress.choices, default=Progress.REQUESTED)
     requested_at = models.DateTimeField()

@@ -11,7 +11,7 @@ from pencere.kernel.text import LANGUAGES
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.submission import fee_of, must_pay, subject_of
 from pencere.web.cases.models import Draft
-from pencere.web.payments.domain import charges
+from pencere.web.payments.domain import charges, refunds
 from pencere.web.payments.models import Charge
 from pencere.web.payments.models.charge import OPEN, State
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
@@ -31,13 +31,13 @@ def pay(request: HttpRequest, draft: Draft) -> HttpResponse:
     """
     charge = charges.current_charge(subject_of(draft))
     if charge is not None and charge.state == State.PAID:
-        return HttpResponseRedirect(_after(draft))
+        return _paid(charge, draft)
     if request.method == "POST" or charge is None or charge.state == State.CREATED:
         return _to_bank(draft)
     if charge.state == State.STARTED:
         charge = _asked(charge)
         if charge.state == State.PAID:
-            return HttpResponseRedirect(_after(draft))
+            return _paid(charge, draft)
     page = {
         "draft": draft,
         "charge": charge,
@@ -55,6 +55,15 @@ def state(request: HttpRequest, draft: Draft) -> HttpResponse:
     charge = charges.current_charge(subject_of(draft))
     waits = charge is not None and charge.state in OPEN
     return JsonResponse({"address": None if waits else reverse("application_pay", args=[draft.id])})
+
+
+def _paid(charge: Charge, draft: Draft) -> HttpResponse:
+    """Lead on; where the fee has risen since, give back what was paid and ask for the new fee."""
+    writing = open_writing(draft)
+    if charge.amount >= fee_of(writing, at=now()).amount:
+        return HttpResponseRedirect(_after(draft))
+    refunds.give_back_now(charge=charge, key=f"fee-rose:{charge.id}", reason="fee-rose", at=now())
+    return _to_bank(draft)
 
 
 def _to_bank(draft: Draft) -> HttpResponse:
