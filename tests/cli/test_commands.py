@@ -194,6 +194,17 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
 
 
+@pytest.mark.parametrize("command", [["ca", "crl"], ["register", "verify"], ["register", "load"]])
+def test_a_database_that_does_not_answer_is_told_by_its_own_exit_code(
+    tmp_path: Path, capfd: Capture, command: list[str]
+) -> None:
+    code = main([*command, "--data", str(tmp_path)])
+
+    said = capfd.readouterr().err
+    assert code == 4
+    assert said.startswith(f"pencere {command[0]}: something needed does not answer\n  ")
+
+
 def test_services_are_listed_for_machines(capsys: Capture) -> None:
     assert main(["service", "list", "--json"]) == 0
 

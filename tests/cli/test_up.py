@@ -68,6 +68,45 @@ def test_everything_is_well_once_it_runs(installation: Installation) -> None:
     assert (done.returncode, told["healthy"]) == (0, True)
 
 
+def test_the_certificate_of_a_person_is_found_and_revoked(installation: Installation) -> None:
+    def listed() -> list[dict[str, str]]:
+        done = _pencere(installation, "ca", "list", "--person", "emin", "--json")
+        rows: list[dict[str, str]] = json.loads(done.stdout)
+        return rows
+
+    before = {row["profile"]: row for row in listed()}
+    revoking = _pencere(installation, "ca", "revoke", before["person-signature"]["serial"])
+    again = _pencere(installation, "ca", "revoke", before["person-signature"]["serial"])
+
+    assert {row["state"] for row in before.values()} == {"valid"}
+    assert (revoking.returncode, again.returncode) == (0, 1)
+    assert again.stderr == "pencere ca: certificate.revoked_already\n"
+    assert {row["profile"]: row["state"] for row in listed()} == {
+        "person-signature": "revoked",
+        "person-authentication": "valid",
+    }
+
+
+def test_who_may_ask_for_what_is_explained_from_the_directory(installation: Installation) -> None:
+    asked = ("gateway", "explain", "/r1/AZ/GOV/bpqmi/population/person/query", "--json")
+    right = ("--purpose", "my-data", "--basis", "ferdi-melumatlar-haqqinda")
+
+    allowed = _pencere(installation, *asked, *right)
+    refused = _pencere(installation, *asked, *right, "--client", "AZ/GOV/nobody/system")
+
+    assert (allowed.returncode, json.loads(allowed.stdout)["allowed"]) == (0, True)
+    assert (refused.returncode, json.loads(refused.stdout)["code"]) == (
+        1,
+        "server.serverproxy.access_denied",
+    )
+
+
+def test_the_registers_are_as_they_were_written(installation: Installation) -> None:
+    done = _pencere(installation, "register", "verify")
+
+    assert (done.returncode, done.stdout) == (0, "0 faults\n")
+
+
 def test_a_second_start_on_the_same_data_is_refused(installation: Installation) -> None:
     done = _pencere(installation, "up", "--detach")
 

@@ -44,6 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PencereError as error:
         print(f"pencere {given[0]}: {in_words(error)}", file=sys.stderr)
         return exit_code(error)
+    except Exception as error:
+        if not _is_unreachable(error):
+            raise
+        first = str(error).strip().split("\n")[0]
+        print(f"pencere {given[0]}: something needed does not answer\n  {first}", file=sys.stderr)
+        return NO_ANSWER
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Whether a database or a service could not be reached, whichever library says so."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(error, psycopg.OperationalError):
+        return True
+    # asyncpg lets the socket's own error through.
+    return isinstance(error, ConnectionError | FileNotFoundError) and "asyncpg" in sys.modules
 
 
 def _run(given: list[str]) -> int:
