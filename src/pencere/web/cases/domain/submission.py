@@ -121,7 +121,7 @@ def submit(
     return case
 
 
-def _open_case(  # noqa: PLR0913, a case is all of these
+def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     draft: Draft,
     definition: Definition,
     said: Mapping[str, Any],
