@@ -12,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, PencereError, Refused, Unavailable
 from pencere.services.case import Actor
-from pencere.services.model import Action, Role
+from pencere.services.model import Action, Reason, Role
 from pencere.web.cases.domain import acting, reading
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case, CaseEvent
+from pencere.web.country import country
 from pencere.web.exchange import gateway
 from pencere.web.middleware.errors import fault_of
 from pencere.web.office.case.asking import open_with_registers
@@ -159,9 +160,22 @@ def _page(
         "action": action,
         "result": state_name(opened.definition, action.to),
         "effects": opened.definition.states[action.to].effects,
+        "grounds": [_ground(reason) for reason in action.reasons],
         "form": form,
     }
     return render(request, "office/case/pages/decide.jinja", page, status=status)
+
+
+def _ground(reason: Reason) -> dict[str, str]:
+    """Return a ground of the law's list, with the act it stands in below it."""
+    language, basis = current_language(), reason.basis
+    act = country().acts.get(basis.act)
+    name = act.names.in_language(language) if act is not None else basis.act
+    return {
+        "value": reason.id,
+        "label": reason.text.in_language(language),
+        "hint": f"{name}, {basis.article}" if basis.article else name,
+    }
 
 
 @rule(caseworker)
