@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.conf import settings
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.base import Message
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_urlconf, reverse
 from django.utils.http import urlencode
 
 from pencere.kernel.text import LANGUAGES
@@ -54,6 +55,16 @@ FOOTER = {
 counters: dict[str, Callable[[object], int]] = {}
 
 
+@lru_cache(maxsize=2048)
+def _address(name: str, args: tuple[object, ...], language: str, urlconf: str) -> str | None:
+    """Look a route up once for each language: the frame of every page asks for a dozen."""
+    del language  # of this thread, by which the address is made
+    try:
+        return reverse(name, urlconf, args=args)
+    except NoReverseMatch:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link of the frame."""
@@ -93,10 +104,7 @@ class Place:
 
     def link(self, name: str, *args: object) -> str | None:
         """Return the address of a route, None when this role has no such route."""
-        try:
-            return reverse(name, args=args)
-        except NoReverseMatch:
-            return None
+        return _address(name, args, current_language(), get_urlconf() or settings.ROOT_URLCONF)
 
     @property
     def home(self) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from pencere.kernel.errors import Missing
@@ -12,6 +12,8 @@ from pencere.kernel.text import Text
 from pencere.web.notifications.models import Delivery, Message
 
 INBOX = "inbox"
+
+_UNREAD = "select count(*) from notifications_message where person_id = %s and read_at is null"
 
 
 @transaction.atomic
@@ -43,8 +45,11 @@ def messages_of(person: Any) -> QuerySet[Message]:
 
 
 def unread(person: Any) -> int:
-    """Count what the person has not opened."""
-    return Message.objects.filter(person=person, read_at=None).count()
+    """Count what the person has not opened. Every page of who is here asks: plain SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNREAD, [person.pk])
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def read(*, person: Any, message_id: UUID, at: datetime) -> Message:
