@@ -10,10 +10,12 @@ from django.test import Client
 from pencere.kernel.errors import Unavailable
 from pencere.kernel.text import Text
 from pencere.web.exchange import Record, Usage, Usages
+from pencere.web.exchange.registers import register
 from pencere.web.issued.domain import issuing
 from pencere.web.issued.models import IssuedDocument
 from pencere.web.notifications.domain import inbox
 from pencere.web.people.models import Person
+from pencere.web.portal.applications.shown import value_shown
 from pencere.web.portal.window.proof import verdict_of
 
 PAGES = [
@@ -142,6 +144,14 @@ def test_a_silent_register_is_said_where_the_list_would_be(
 )
 def test_a_proof_that_is_not_there_is_not_called_good(usage: Usage, state: str) -> None:
     assert verdict_of(usage).state == state
+
+
+@pytest.mark.parametrize(("language", "word"), [("az", "daimi"), ("en", "permanent")])
+def test_a_code_of_a_register_is_shown_in_its_words(language: str, word: str) -> None:
+    kind = register("population/residence").fields["kind"]
+
+    assert value_shown("permanent", language, kind) == word
+    assert value_shown(["permanent", "other"], language, kind) == f"{word}, other"
 
 
 def test_a_message_told_twice_is_one_and_counts_until_it_is_read(

@@ -21,6 +21,7 @@ class Field:
 
     name: Text
     is_date: bool
+    values: Mapping[str, Text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,16 @@ def _register(value: Mapping[str, object]) -> Register:
     data, disclosure = value.get("data"), value.get("disclosure")
     properties = data.get("properties", {}) if isinstance(data, dict) else {}
     fields = {
-        name: Field(Text.from_mapping(about["x-names"]), about.get("format") == "date")
+        name: Field(
+            name=Text.from_mapping(about["x-names"]),
+            is_date=about.get("format") == "date",
+            values=MappingProxyType(
+                {
+                    str(code): Text.from_mapping(names)
+                    for code, names in about.get("x-values", {}).items()
+                }
+            ),
+        )
         for name, about in properties.items()
         if isinstance(about, dict) and "x-names" in about
     }

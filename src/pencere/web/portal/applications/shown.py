@@ -17,7 +17,7 @@ from pencere.services.fees import Fee
 from pencere.services.model import Definition, Question, Role
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.country import country
-from pencere.web.exchange.registers import Register, register
+from pencere.web.exchange.registers import Field, Register, register
 from pencere.web.texts import current_language
 
 
@@ -79,7 +79,7 @@ def shown_fact(
     source = register(fact.register)
     found = engine.shown(fact, value, role) if value is not None else []
     rows = tuple(
-        Row(label_of(source, field, label), value_shown(one, language))
+        Row(label_of(source, field, label), value_shown(one, language, source.fields.get(field)))
         for field, label, one in found
     )
     return ShownFact(
@@ -100,11 +100,13 @@ def label_of(source: Register, field: str, label: Text | None = None) -> str:
     return known.name.in_language(language) if known is not None else field
 
 
-def value_shown(value: Any, language: str) -> str:
-    """Return a register's value as people read it."""
+def value_shown(value: Any, language: str, field: Field | None = None) -> str:
+    """Return a register's value as people read it; a code in the words of its register."""
     match value:
         case list() | tuple():
-            return ", ".join(value_shown(one, language) for one in value)
+            return ", ".join(value_shown(one, language, field) for one in value)
+        case str() if field is not None and value in field.values:
+            return field.values[value].in_language(language)
         case Mapping():
             text = value.get(language)
             return str(text) if text else ", ".join(str(one) for one in value.values())

@@ -84,7 +84,7 @@ def one(request: HttpRequest, subsystem: str, name: str) -> HttpResponse:
     page["records"] = [
         ShownRecord(
             tuple(
-                Row(label_of(found, field), value_shown(value, language))
+                Row(label_of(found, field), value_shown(value, language, found.fields.get(field)))
                 for field, value in record.data.items()
                 if value not in (None, "", [])
             )
