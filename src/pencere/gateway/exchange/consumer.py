@@ -8,6 +8,7 @@ in the log.
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -100,7 +101,7 @@ class ConsumerExchange:
         if not facts.message_id:
             message_id = f"{self._directory.instance}-{shared.new_exchange()}"
             headers.append((b"x-road-id", message_id.encode("ascii")))
-            facts = shared.circumstances(headers, Side.CLIENT)
+            facts = replace(facts, message_id=message_id)
         block = head.request_bytes(request.method, request.target, headers)
         head_digest = head.digest(block)
         body_digest = head.digest(request.body) if request.body else None

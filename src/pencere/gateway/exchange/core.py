@@ -275,4 +275,4 @@ def _party(value: bytes, side: Side) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_VALUE and all(" " <= char <= "~" for char in text)
+    return 0 < len(text) <= _LONGEST_VALUE and text.isascii() and text.isprintable()
