@@ -425,3 +425,34 @@ def draw_portrait(folder: Path) -> Path:
     path = folder / "portrait.jpg"
     picture.save(path, quality=92)
     return path
+
+
+@pytest.fixture
+def witnesses(platform: Platform, tmp_path: Path) -> Callable[[Path], None]:
+    """Give a check that `pencere verify`, pdfsig and openssl agree that a PDF is sealed."""
+
+    def check(pdf: Path) -> None:
+        ours = platform.command("verify", str(pdf), check=False)
+        assert ours.returncode == 0, ours.stdout + ours.stderr
+        theirs = subprocess.run(
+            ["pdfsig", "-nocert", str(pdf)], capture_output=True, text=True, check=False
+        )
+        assert "Signature is Valid" in theirs.stdout
+        content = pdf.read_bytes()
+        ranges = re.search(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]", content)
+        assert ranges is not None
+        start, length, again, rest = (int(number) for number in ranges.groups())
+        (tmp_path / "signed").write_bytes(
+            content[start : start + length] + content[again : again + rest]
+        )
+        cms = bytes.fromhex(content[start + length + 1 : again - 1].decode("ascii"))
+        (tmp_path / "cms").write_bytes(cms)
+        openssl = subprocess.run(
+            ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", tmp_path / "cms",
+             "-content", tmp_path / "signed", "-CAfile", platform.data / "pki" / "root.crt",
+             "-purpose", "any", "-out", os.devnull],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert openssl.returncode == 0, openssl.stderr
+
+    return check

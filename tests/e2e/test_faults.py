@@ -3,8 +3,6 @@
 The processes are really killed or stopped; the browser, the phone and the bank are the real ones.
 """
 
-# ruff: noqa: PLR0917 - a journey takes its fixtures by position
-
 import json
 import os
 import signal

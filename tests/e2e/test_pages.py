@@ -3,8 +3,6 @@
 One look at a page takes it through all of these without loading it again.
 """
 
-# ruff: noqa: PLR0917 - a journey takes its fixtures by position
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

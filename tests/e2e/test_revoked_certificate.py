@@ -1,7 +1,5 @@
 """A certificate revoked between signing in and signing. Last of the journeys: it stays revoked."""
 
-# ruff: noqa: PLR0917 - a journey takes its fixtures by position
-
 from pathlib import Path
 
 import psycopg

@@ -148,7 +148,7 @@ def test_a_fee_that_rose_after_it_was_paid_goes_back_and_the_new_one_is_asked_fo
     assert states == {old.amount - 100: "refunded", old.amount: "started"}
 
 
-def test_a_second_press_of_signing_asks_the_telephone_once_and_sends_one_application(  # noqa: PLR0917
+def test_a_second_press_of_signing_asks_the_telephone_once_and_sends_one_application(
     browser: Client, whole: str, pay: Callable[[Writing], Charge], pen: Any, clock: FixedClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

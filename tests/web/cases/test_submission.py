@@ -115,7 +115,7 @@ def test_nobody_sends_without_signing(
 
 
 @pytest.mark.parametrize("code", ["mobile.cancelled", "certificate.revoked", "mobile.timeout"])
-def test_a_signature_that_is_not_made_keeps_the_application_and_the_payment(  # noqa: PLR0917
+def test_a_signature_that_is_not_made_keeps_the_application_and_the_payment(
     write: Write, pay: Pay, registers: Any, pen: Any, clock: FixedClock, code: str
 ) -> None:
     writing = write()

@@ -16,7 +16,7 @@ from pencere.web.people.models.person import Person
     ],
     ids=["unsigned", "forged"],
 )
-def test_who_cannot_sign_is_refused(  # noqa: PLR0917
+def test_who_cannot_sign_is_refused(
     payer: Person,
     clock: FixedClock,
     provider: SandboxBank,

@@ -103,7 +103,7 @@ def test_every_state_has_its_moves_and_no_other_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["paid", "failed", "cancelled"])
-def test_a_callback_settles_a_charge(  # noqa: PLR0917
+def test_a_callback_settles_a_charge(
     payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette,
     outcome: str,
 ) -> None:  # fmt: skip
@@ -283,7 +283,7 @@ def test_a_bank_that_does_not_answer_leaves_the_charge_as_it_is(
     assert charge.state == "started"
 
 
-def test_a_callback_that_comes_while_the_bank_is_being_asked_counts_once(  # noqa: PLR0917
+def test_a_callback_that_comes_while_the_bank_is_being_asked_counts_once(
     payer: Person, clock: FixedClock, provider: SandboxBank, bank: Bank, bank_app: Starlette,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
