@@ -11,8 +11,8 @@ from pencere.kernel.errors import Misconfigured
 MAX_BYTES = 1024 * 1024
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader in which `on`, `yes` and `no` are words, and dates are text.
+class _Loader(yaml.CSafeLoader):
+    """The safe loader (in C) in which `on`, `yes` and `no` are words, and dates are text.
 
     Only true and false are booleans. A date that does not exist can so be named by its key.
     """
