@@ -67,12 +67,12 @@ def test_a_key_that_stands_twice_is_refused(spoilt: Spoil) -> None:
 
 
 def test_a_file_that_is_not_yaml_is_named_with_its_line(permit: Definition) -> None:
-    (permit.folder / "service.yaml").write_text("service: [", "utf-8")
+    (permit.folder / "service.yaml").write_text("service: x\nversion: }\nin_force: y\n", "utf-8")
 
     with pytest.raises(Misconfigured) as caught:
         load(permit.folder)
 
-    assert caught.value.facts["key"] == "line 1"
+    assert caught.value.facts["key"] == "line 2"
 
 
 @pytest.mark.parametrize(
