@@ -112,7 +112,7 @@ def _source(  # noqa: PLR0913, a source is all of these
         rows.append(
             Said(
                 label_of(about, field, label),
-                value_shown(one, language),
+                value_shown(one, language, about.fields.get(field)),
                 t("office.case.differs", value=str(signed)) if differs else "",
             )
         )
