@@ -163,8 +163,21 @@ class Cluster:
 
     def _end_leftover(self) -> None:
         self.end()
-        # Only now can the file be stale, and PostgreSQL would believe a reused number in it.
+        self._wait_for_orphans()
+        # Only now can the files be stale. PostgreSQL would believe a reused number in them, and
+        # that of a killed server nobody has buried yet.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for left in self.socket_folder.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
+
+    def _wait_for_orphans(self) -> None:
+        """Wait until the children of a killed server have noticed and ended themselves.
+
+        They hold its shared memory, and all of them work in the folder of the data.
+        """
+        until = time.monotonic() + STOPPED_WITHIN_S
+        while time.monotonic() < until and _works_in(self.data):
+            time.sleep(0.05)
 
     def _prepare_folders(self, user: pwd.struct_passwd | None) -> None:
         for folder in (self.folder, self.socket_folder):
@@ -228,6 +241,13 @@ class Cluster:
             time.sleep(0.02)
         self.stop(server)
         raise Unavailable("postgres.start", log=str(self.log), detail=_last_lines(self.log))
+
+
+def _works_in(folder: Path) -> bool:
+    for process in psutil.process_iter(["name", "cwd"]):
+        if process.info["name"] == "postgres" and process.info["cwd"] == str(folder):
+            return True
+    return False
 
 
 def _status(file: Path, pid: int) -> str:

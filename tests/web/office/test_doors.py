@@ -27,7 +27,7 @@ def every_door(client: Client, case: Case) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("office", "expected"),
+    ("held", "expected"),
     [
         (("bpqmi", "officer"), {404}),
         (("bpqmi", "unit-head"), {404}),
@@ -38,12 +38,12 @@ def every_door(client: Client, case: Case) -> set[int]:
     ids=["officer of another body", "head of another body", "auditor", "editor", "unknown role"],
 )
 def test_nobody_else_gets_a_case_or_a_file_of_it(
-    make_case: MakeCase, make_officer: MakeOfficer, sign_in: SignIn, office: Any, expected: Any
+    make_case: MakeCase, make_officer: MakeOfficer, sign_in: SignIn, held: Any, expected: Any
 ) -> None:
     case = make_case()
     events = CaseEvent.objects.count()
 
-    answers = every_door(sign_in(make_officer(), office), case)
+    answers = every_door(sign_in(make_officer(), held), case)
 
     case.refresh_from_db()
     assert answers == expected
