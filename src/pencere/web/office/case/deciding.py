@@ -129,14 +129,29 @@ def _do(request: HttpRequest, opened: Opened, actor: Actor, *, at: datetime) -> 
             at=at,
         )
     except (Conflict, Refused, Unavailable, Invalid) as refusal:
-        form.errors[""] = _sentence(refusal)
-        form.version = Case.objects.values_list("version", flat=True).get(pk=case.pk)
-        return _page(request, opened, action, form, status=refusal.status)
+        return _refused(request, opened, action, form, refusal)
     key = "office.decide.proposed" if action.four_eyes else "office.decide.done"
     messages.success(
         request, t(key, action=action.name.in_language(current_language()), number=case.number)
     )
     return _back(case.number)
+
+
+def _refused(
+    request: HttpRequest,
+    opened: Opened,
+    action: Action,
+    form: DecisionForm,
+    refusal: PencereError,
+) -> HttpResponse:
+    case, sent = opened.case, form.version
+    case.version = form.version = Case.objects.values_list("version", flat=True).get(pk=case.pk)
+    # Two presses of one moment: the other one was it.
+    if _is_done_already(opened, visit_of(request), action.id, sent):
+        messages.info(request, t("office.decide.done_already", number=case.number))
+        return _back(case.number)
+    form.errors[""] = _sentence(refusal)
+    return _page(request, opened, action, form, status=refusal.status)
 
 
 def _is_done_already(opened: Opened, visit: Visit, action: str, version: int) -> bool:
