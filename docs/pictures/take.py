@@ -111,7 +111,8 @@ def take_all(camera: Photographer, platform: Platform, people: dict[str, DemoPer
     camera.take(citizen, "access")
     for _ in range(20):
         citizen.goto(f"{portal}/az/window/access/")
-        citizen.locator("main tbody tr", has_text=number).last.locator("a").last.click()
+        cards = citizen.locator("main .card", has_text=number)
+        cards.last.locator("a:visible", has_text="Sübut").last.click()
         if citizen.locator(".notice.success").count():
             break
         citizen.wait_for_timeout(1000)
