@@ -78,25 +78,31 @@ def begin(  # noqa: PLR0913, a request is all of these
         Conflict, Refused: see `submission.check_complete` and `Pen.ask`.
     """
     draft = writing.draft
-    document = document_to_sign(writing=writing, language=language, at=at)
-    asked = pen.ask(
-        document=document,
-        fin=draft.person.fin,
-        phone=phone,
-        text=text,
-        language=language,
-    )
-    _keep(
-        draft,
-        {
-            "code": asked.code,
-            "document": base64.b64encode(document).decode(),
-            "phone": phone,
-            "problem": "",
-            "signature": None,
-            "state": asked.state,
-        },
-    )
+    with transaction.atomic():
+        # Two presses of one moment put one request on the telephone.
+        row = Draft.objects.select_for_update().get(pk=draft.pk)
+        waiting = current(row)
+        if waiting is not None and waiting.is_waiting:
+            return waiting
+        document = document_to_sign(writing=writing, language=language, at=at)
+        asked = pen.ask(
+            document=document,
+            fin=draft.person.fin,
+            phone=phone,
+            text=text,
+            language=language,
+        )
+        _keep(
+            draft,
+            {
+                "code": asked.code,
+                "document": base64.b64encode(document).decode(),
+                "phone": phone,
+                "problem": "",
+                "signature": None,
+                "state": asked.state,
+            },
+        )
     log.info("signing_begun number=%s", draft.number)
     return Progress(asked.code, phone)
 
