@@ -176,7 +176,7 @@ def missed(role: str, seen: set[str]) -> list[str]:
     return left
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def looked() -> dict[str, set[str]]:
     """Collect which addresses of which role were looked at in this file."""
     return {"portal": set(), "office": set()}
