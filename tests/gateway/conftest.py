@@ -55,7 +55,10 @@ _ports = itertools.cycle(_mine() if "PYTEST_XDIST_WORKER" in os.environ else FRE
 
 
 class Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own.
+
+    One for the whole run: closing a uvloop waits for handles that a killed peer never lets go.
+    """
 
     def __init__(self) -> None:
         self._loop = uvloop.new_event_loop()
@@ -75,10 +78,16 @@ class Loop:
 
         return self.call(run())
 
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+    def clear(self) -> None:
+        """End what a test left running."""
+
+        async def cancel() -> None:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+        self.call(cancel())
 
 
 @dataclass
@@ -229,11 +238,15 @@ def upstream() -> Iterator[Upstream]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def _loop() -> Loop:
+    return Loop()
+
+
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    found = Loop()
-    yield found
-    found.close()
+def loop(_loop: Loop) -> Iterator[Loop]:
+    yield _loop
+    _loop.clear()
 
 
 def wait_until(claim: Callable[[], bool], timeout_s: float = 5.0) -> None:
