@@ -78,18 +78,82 @@ def _foundation(
     return name, folder
 
 
+class Copies:
+    """Copies of the founded centre. One that a test left as it was serves the next test too."""
+
+    def __init__(self, postgres: object, template: str, made: Path, base: Path) -> None:
+        self._postgres, self._template, self._made, self._base = postgres, template, made, base
+        self._clean: tuple[str, Path, str] | None = None
+
+    def take(self) -> tuple[str, Path]:
+        """Return the connection string of a database and the folder of its keys."""
+        if self._clean is None:
+            number = next(_numbers)
+            name, folder = f"trust_copy_{os.getpid()}_{number}", self._base / str(number)
+            with self._server() as server:
+                # Copying files takes a third of the time of copying through the log.
+                server.execute(
+                    sql.SQL(
+                        "create database {} owner trust_owner template {} strategy file_copy"
+                    ).format(sql.Identifier(name), sql.Identifier(self._template))
+                )
+            shutil.copytree(self._made, folder)
+            self._clean = (name, folder, self._state(name, folder))
+        name, folder, _ = self._clean
+        return self._url(name), folder
+
+    def give_back(self) -> None:
+        """Keep the copy for the next test unless this one changed it."""
+        name, folder, before = self._clean
+        if self._state(name, folder) != before:
+            self._clean = None
+            with self._server() as server:
+                server.execute(
+                    sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+                )
+            shutil.rmtree(folder)
+
+    def _state(self, name: str, folder: Path) -> str:
+        """Return rows and newest transaction of each table, and every file with its time."""
+        files = sorted(
+            (str(path.relative_to(folder)), path.stat().st_mtime_ns)
+            for path in folder.rglob("*")
+            if path.is_file()
+        )
+        with psycopg.connect(self._postgres.superuser_url(name)) as connection:
+            tables = connection.execute(
+                "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
+                " where schemaname not in ('pg_catalog', 'information_schema') order by 1"
+            ).fetchall()
+            counts = connection.execute(
+                " union all ".join(
+                    f"select count(*), max(xmin::text::int8), max(xmax::text::int8) from {one}"
+                    for (one,) in tables
+                )
+            ).fetchall()
+        return repr((files, tables, counts))
+
+    def _server(self) -> psycopg.Connection:
+        return psycopg.connect(self._postgres.superuser_url(), autocommit=True)
+
+    def _url(self, name: str) -> str:
+        url = self._postgres.installation.database_url("trust", "app")
+        return url.replace("/trust?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def _copies(
+    postgres: object, _foundation: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Copies:
+    return Copies(postgres, *_foundation, tmp_path_factory.mktemp("copies"))
+
+
 @pytest.fixture
-def founded(postgres: object, _foundation: tuple[str, Path], tmp_path: Path) -> Iterator[Founded]:
-    template, made = _foundation
-    installation, name = postgres.installation, f"trust_copy_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
-        create_database(server, name, owner="trust_owner", template=template)
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
+def founded(_copies: Copies) -> Iterator[Founded]:
+    url, folder = _copies.take()
     clock = FixedClock(NOW)
-    yield Founded(centre_at(url, tmp_path, clock), clock, url, tmp_path)
-    with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
-        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    yield Founded(centre_at(url, folder, clock), clock, url, folder)
+    _copies.give_back()
 
 
 _numbers = itertools.count(1)
