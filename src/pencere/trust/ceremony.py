@@ -126,33 +126,20 @@ class Centre:
         The same phone with the same keys gets the same answer while the certificates last. A
         new phone of the person closes the earlier one and revokes its certificates.
         """
-        subject = {
-            "country": self.issuance.authority.country,
-            "surname": person.surname,
-            "given_name": person.given_name,
-            "serial_number": f"PNO{self.issuance.authority.country}-{person.fin}",
-            "common_name": f"{person.surname} {person.given_name}",
-        }
-        authentication = Holder(subject, read_request(enrolment.authentication_request))
-        signature = Holder(subject, read_request(enrolment.signature_request))
         devices.read_key(enrolment.device_key)
-        earlier = [
-            self._newest(profile, holder)
-            for profile, holder in (
-                ("person-authentication", authentication),
-                ("person-signature", signature),
-            )
-        ]
-        first = self._issue_once("person-authentication", authentication)
-        second = self._issue_once("person-signature", signature)
-        for old, new in zip(earlier, (first[0], second[0]), strict=True):
-            if old is not None and old != new:
+        holder = self._natural_subject(person)["serial_number"]
+        earlier = self._of_phone(holder)
+        first, second = self._certify_keys(
+            person, enrolment.authentication_request, enrolment.signature_request
+        )
+        for old in earlier:
+            if old not in (first[0], second[0]):
                 self.issuance.revoke(old, store.Reason.SUPERSEDED)
         with psycopg.connect(self.issuance.conninfo) as connection:
             device = devices.register(
                 connection,
                 devices.Registration(
-                    subject["serial_number"],
+                    holder,
                     person.phone,
                     enrolment.device_key,
                     store.serial_bytes(first[0].serial_number),
@@ -167,6 +154,52 @@ class Centre:
             second[0].public_bytes(Encoding.DER),
             tuple(one.public_bytes(Encoding.DER) for one in chain),
         )
+
+    def certify_person(
+        self, person: Person, authentication_request: bytes, signature_request: bytes
+    ) -> Enrolled:
+        """Certify two keys of a person that are not in a phone: an application's, a card's.
+
+        The person's other certificates stay in force. Requests are PKCS#10; the same keys get the
+        same certificates while they last. `device_id` of the answer is empty.
+        """
+        first, second = self._certify_keys(person, authentication_request, signature_request)
+        chain = [*first[1:], self.keystore.signer("root").certificate]
+        return Enrolled(
+            "",
+            first[0].public_bytes(Encoding.DER),
+            second[0].public_bytes(Encoding.DER),
+            tuple(one.public_bytes(Encoding.DER) for one in chain),
+        )
+
+    def _certify_keys(
+        self, person: Person, authentication_request: bytes, signature_request: bytes
+    ) -> tuple[list[x509.Certificate], list[x509.Certificate]]:
+        """Return certificate and issuer for both keys; neither is issued for a bad request."""
+        subject = self._natural_subject(person)
+        authentication = Holder(subject, read_request(authentication_request))
+        signature = Holder(subject, read_request(signature_request))
+        return (
+            self._issue_once("person-authentication", authentication),
+            self._issue_once("person-signature", signature),
+        )
+
+    def _natural_subject(self, person: Person) -> dict[str, str]:
+        return {
+            "country": self.issuance.authority.country,
+            "surname": person.surname,
+            "given_name": person.given_name,
+            "serial_number": f"PNO{self.issuance.authority.country}-{person.fin}",
+            "common_name": f"{person.surname} {person.given_name}",
+        }
+
+    def _of_phone(self, holder: str) -> list[x509.Certificate]:
+        """Return the two certificates in force in the person's present phone; none without one."""
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            return [
+                x509.load_der_x509_certificate(one)
+                for one in devices.certificates_of(connection, holder)
+            ]
 
     def _legal_subject(self, body: str, organization: str, common_name: str) -> dict[str, str]:
         country = self.issuance.authority.country
@@ -213,20 +246,20 @@ class Centre:
 
     def _issue_once(self, profile_name: str, holder: Holder) -> list[x509.Certificate]:
         profile = load_profile(profile_name)
-        there = self._newest(profile_name, holder)
+        there = self._of_key(profile_name, holder)
         if (
             there is not None
-            and there.public_key() == holder.public_key
             and there.not_valid_after_utc - self.issuance.clock.now() > RENEWED_BEFORE
         ):
             return [there, self.keystore.signer(profile.issuer).certificate]
         return self._issue(profile_name, holder, profile.issuer)
 
-    def _newest(self, profile: str, holder: Holder) -> x509.Certificate | None:
+    def _of_key(self, profile: str, holder: Holder) -> x509.Certificate | None:
+        """Return the newest certificate in force of this holder for this very key."""
         about = holder.subject.get("serial_number") or holder.subject["organization_identifier"]
         with psycopg.connect(self.issuance.conninfo) as connection:
-            encoded = store.newest(connection, profile, about)
-        return x509.load_der_x509_certificate(encoded) if encoded else None
+            found = map(x509.load_der_x509_certificate, store.unrevoked(connection, profile, about))
+            return next((one for one in found if one.public_key() == holder.public_key), None)
 
     def _ends_soon(self, name: str) -> bool:
         ends = self.keystore.signer(name).certificate.not_valid_after_utc

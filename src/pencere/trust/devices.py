@@ -94,6 +94,18 @@ def find(connection: Connection, holder: str, phone: str) -> Device | None:
     return Device(row[0], row[1], bytes(row[2]), bytes(row[3])) if row else None
 
 
+def certificates_of(connection: Connection, holder: str) -> list[bytes]:
+    """Return what a person's open phone has in force, DER."""
+    rows = connection.execute(
+        "select c.encoded from trust.device d join trust.certificate c"
+        " on c.serial in (d.authentication_serial, d.signature_serial)"
+        " where d.holder = %s and d.closed_at is null"
+        " and not exists (select from trust.revocation r where r.serial = c.serial)",
+        (holder,),
+    ).fetchall()
+    return [bytes(row[0]) for row in rows]
+
+
 def challenge(connection: Connection, device: uuid.UUID, *, at: datetime) -> bytes:
     """Return 32 fresh bytes for a phone to sign. A phone that is not ours gets them too."""
     fresh = secrets.token_bytes(32)

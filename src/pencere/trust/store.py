@@ -111,15 +111,15 @@ def store_issued(
     )
 
 
-def newest(connection: Connection, profile: str, holder: str) -> bytes | None:
-    """Return the newest unrevoked certificate of a holder, DER, or None."""
-    row = connection.execute(
+def unrevoked(connection: Connection, profile: str, holder: str) -> list[bytes]:
+    """Return the unrevoked certificates of a holder, DER, newest first."""
+    rows = connection.execute(
         "select encoded from trust.certificate c where state = 'issued' and profile = %s"
         " and holder = %s and not exists (select from trust.revocation r where r.serial = c.serial)"
-        " order by issued_at desc limit 1",
+        " order by issued_at desc",
         (profile, holder),
-    ).fetchone()
-    return bytes(row[0]) if row else None
+    ).fetchall()
+    return [bytes(row[0]) for row in rows]
 
 
 def held_by(connection: Connection, holder: str) -> list[Held]:
