@@ -5,12 +5,11 @@ the key that seals.
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import requests
@@ -108,6 +107,7 @@ class SealService:
     _chain: tuple[float, list[x509.Certificate]] | None = field(
         default=None, init=False, repr=False
     )
+    _most: int = field(default=1, init=False, repr=False)
 
     def certificates(self) -> list[x509.Certificate]:
         """Return the certificate of the seal and the chain above it."""
@@ -125,8 +125,15 @@ class SealService:
                 raise Unavailable("seal.unavailable", error="certificates") from error
             if not found:
                 raise Refused("seal.refused", error="no certificate")
+            most = answer.get("multisign")
+            self._most = max(1, min(most, 1000)) if isinstance(most, int) else 1
             self._chain = (time.monotonic() + _REMEMBERED_S, found)
         return self._chain[1]
+
+    def most_digests(self) -> int:
+        """Return how many digests one activation may cover (`multisign`)."""
+        self.certificates()
+        return self._most
 
     def sign(self, data: bytes) -> bytes:
         """Return a DER ECDSA signature over `data`, checked with the seal's certificate.
@@ -136,23 +143,49 @@ class SealService:
             Unavailable: `seal.unavailable`.
         """
         digest = hashlib.sha256(data).digest()
-        encoded = base64.b64encode(digest).decode()
-        named: dict[str, object] = {"credentialID": self.credential, "hash": [encoded]}
-        activation = self._call("credentials/authorize", named | {"numSignatures": 1}).get("SAD")
-        answer = self._call(
-            "signatures/signHash",
-            named | {"SAD": activation, "hashAlgo": _SHA256, "signAlgo": _ECDSA_SHA256},
-        )
+        (signature,) = self.sign_digests([digest], _ECDSA_SHA256)
         try:
-            signature = base64.b64decode(_only(answer["signatures"]), validate=True)
             key = self.certificates()[0].public_key()
             if not isinstance(key, ec.EllipticCurvePublicKey):
                 raise Refused("seal.signature")
             key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-        except (KeyError, TypeError, ValueError, binascii.Error, InvalidSignature) as error:
+        except (ValueError, InvalidSignature) as error:
             self._chain = None  # the seal may have a new key: ask again next time
             raise Refused("seal.signature") from error
         return signature
+
+    def sign_digests(
+        self,
+        digests: Sequence[bytes],
+        algorithm: str,
+        *,
+        digest_algorithm: str = _SHA256,
+        pin: str | None = None,
+        otp: str | None = None,
+    ) -> list[bytes]:
+        """Return signatures in the same order, under one activation; they are not verified here.
+
+        `algorithm`, `digest_algorithm`: dotted. `pin`, `otp`: where the credential asks for them.
+
+        Raises:
+            Refused: `seal.refused`, `seal.signature`: not as many came back as were asked for.
+            Unavailable: `seal.unavailable`.
+        """
+        encoded = [base64.b64encode(one).decode() for one in digests]
+        named: dict[str, object] = {"credentialID": self.credential, "hash": encoded}
+        secrets = {"PIN": pin, "OTP": otp}
+        asked = named | {"numSignatures": len(encoded)}
+        asked |= {key: value for key, value in secrets.items() if value is not None}
+        activation = self._call("credentials/authorize", asked).get("SAD")
+        answer = self._call(
+            "signatures/signHash",
+            named | {"SAD": activation, "hashAlgo": digest_algorithm, "signAlgo": algorithm},
+        )
+        try:
+            return _as_many(answer["signatures"], len(encoded))
+        except (KeyError, TypeError, ValueError) as error:
+            self._chain = None
+            raise Refused("seal.signature") from error
 
     def _call(self, method: str, content: object) -> dict[str, object]:
         url = f"{self.base_url.rstrip('/')}/{method}"
@@ -166,10 +199,10 @@ class SealService:
         return answer
 
 
-def _only(values: object) -> str:
-    if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], str):
-        raise TypeError("one signature was asked for")
-    return values[0]
+def _as_many(values: object, number: int) -> list[bytes]:
+    if not isinstance(values, list) or len(values) != number:
+        raise TypeError("as many signatures as digests were asked for")
+    return [base64.b64decode(one, validate=True) for one in values]
 
 
 class StatusEvidence:

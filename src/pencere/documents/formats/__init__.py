@@ -1,0 +1,4 @@
+"""Containers and signature formats: CAdES, ASiC, XAdES, PAdES; making, extending and reading.
+
+`docs/specs/signature-formats.md` says what is made; nothing here judges a certificate.
+"""
