@@ -243,8 +243,10 @@ def test_without_a_database_there_is_no_answer_and_with_it_again_there_is(
         server.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
         )
-        refused = [outcome(pair) for _ in range(3)]
-        server.execute(f'alter database "{name}" allow_connections true'.encode())
+        try:
+            refused = [outcome(pair) for _ in range(3)]
+        finally:
+            server.execute(f'alter database "{name}" allow_connections true'.encode())
 
     side = ("clientproxy", "serverproxy")[which]
     assert refused == [(503, f"server.{side}.logging_failed")] * 3

@@ -12,7 +12,7 @@ from tests.gateway.conftest import Pair, free_port, wait_until
 from pencere.gateway.throwaway import make_key
 from pencere.kernel.clock import SystemClock
 from pencere.ledger.proofs import leaf_hash, root
-from pencere.trust.keystore import SoftwareSigner
+from pencere.trust.signers import SoftwareSigner
 from pencere.trust.timestamps import SteadyClock, TimeStampUnit
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import asyncpg
 import uvloop
 
 from pencere.gateway import health
@@ -24,6 +23,7 @@ from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_
 from pencere.gateway.http.message import Limits, Request
 from pencere.gateway.http.server import HttpServer, Respond
 from pencere.gateway.log import recovery
+from pencere.gateway.log.database import GONE
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.usage import UsageReader
@@ -214,7 +214,7 @@ class Node:
                     now=self.core.now(),
                     sealer=self._sealer,
                 )
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except GONE:
                 await asyncio.sleep(_LOOK_S)
                 continue
             for row in rows:

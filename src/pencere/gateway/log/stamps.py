@@ -18,6 +18,7 @@ from asn1crypto import tsp
 
 from pencere.gateway.config import TokenVerifier
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.log.database import GONE
 from pencere.kernel.clock import Clock
 from pencere.kernel.errors import PencereError, Refused, Unavailable
 from pencere.ledger.proofs import leaf_hash, root
@@ -85,10 +86,7 @@ class Stamper:
                 while await self.stamp() == _LARGEST:
                     pass
                 self.trouble = ""
-            except (
-                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
-                PencereError,
-            ) as problem:  # fmt: skip
+            except (*GONE, PencereError) as problem:
                 self.trouble = str(problem) or type(problem).__name__
                 log.warning("time_stamp_failed reason=%s", self.trouble)
                 await self._note_oldest()
@@ -124,12 +122,11 @@ class Stamper:
         if self._pool is not None:
             await self._pool.aclose()
         if self._connection is not None:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+            with contextlib.suppress(*GONE):
                 await self._connection.close(timeout=2)
 
     async def _note_oldest(self) -> None:
-        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError,
-                                 asyncpg.InterfaceError):  # fmt: skip
+        with contextlib.suppress(*GONE):
             connection = await self._connect()
             self.oldest = await connection.fetchval(_OLDEST, _LOOK_BACK)
 

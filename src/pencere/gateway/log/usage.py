@@ -19,6 +19,7 @@ import asyncpg
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from pencere.gateway.log.database import GONE
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of, user_of
 from pencere.gateway.wire.evidence import format_time
@@ -122,8 +123,7 @@ class UsageReader:
     ) -> None:
         try:
             answer = await self._find(provider, person, wanted)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
-                psycopg.Error, PoolTimeout) as problem:  # fmt: skip
+        except (*GONE, psycopg.Error, PoolTimeout) as problem:
             log.error("find_usage_failed reason=%s", type(problem).__name__)  # noqa: TRY400
             done(server_fault(Kind.LOGGING_FAILED, "the log cannot be read now; ask again"))
             return

@@ -13,6 +13,7 @@ from enum import Enum
 
 import asyncpg
 
+from pencere.gateway.log.database import GONE
 from pencere.gateway.log.rows import REQUEST_TYPES, RESPONSE_TYPES, RequestRow, ResponseRow
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class LogWriter:
 
     async def start(self) -> None:
         """Connect when the database is there; keep trying when not."""
-        with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+        with contextlib.suppress(*GONE):
             await self._connect()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -121,7 +122,7 @@ class LogWriter:
         if self._task is not None:
             await self._task
         if self._connection is not None:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+            with contextlib.suppress(*GONE):
                 await self._connection.close(timeout=2)
 
     def request(self, row: RequestRow, done: Stored) -> None:
@@ -150,12 +151,7 @@ class LogWriter:
             try:
                 await self._store(batch)
                 failures = 0
-            except (
-                OSError,
-                asyncpg.InterfaceError,
-                asyncpg.PostgresError,
-                TimeoutError,
-            ) as problem:
+            except GONE as problem:
                 self._fail(batch, problem)
                 await self._drop_connection()
                 wait = _RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)]
