@@ -22,7 +22,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | mldsa.MLDSA65Priva
 SMALLEST_RSA_BITS = 3072  # NIST SP 800-57 part 1: 128 bits of strength, as P-256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Algorithm:
     """One kind of key. `identifier` is the AlgorithmIdentifier of its signatures, DER.
 

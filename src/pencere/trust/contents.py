@@ -11,12 +11,11 @@ from datetime import datetime
 from functools import cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from pencere.kernel.errors import Invalid
 from pencere.trust import der
-from pencere.trust.keystore import HASHES
+from pencere.trust.algorithms import P256, P384, Algorithm, PrivateKey, PublicKey, algorithm_of
 from pencere.trust.profile import Authority, Profile, Statements
 
 ATTRIBUTES = {
@@ -41,7 +40,6 @@ KEY_USAGES = (
 )
 QC_STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
 _QCS_V2 = "1.3.6.1.5.5.7.11.2"  # RFC 3739 section 3.2.6.1
-_SIGNATURES = {"secp256r1": "1.2.840.10045.4.3.2", "secp384r1": "1.2.840.10045.4.3.3"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Holder:
     """
 
     subject: Mapping[str, str]
-    public_key: ec.EllipticCurvePublicKey
+    public_key: PublicKey
     alternative_names: tuple[str, ...] = ()
 
 
@@ -63,7 +61,7 @@ class IssuerFacts:
     """What is needed of an issuer to write its name into a certificate."""
 
     name: str
-    public_key: ec.EllipticCurvePublicKey
+    public_key: PublicKey
     subject: x509.Name
     not_after: datetime | None
 
@@ -119,26 +117,19 @@ class Draft:
             *_further_extensions(self),
         ):
             builder = builder.add_extension(value, critical=critical)
-        curve = issuer.public_key.curve.name
-        return builder.sign(_throw_away_key(curve), HASHES[curve])
+        algorithm = algorithm_of(issuer.public_key)
+        return builder.sign(_throw_away_key(algorithm), algorithm.hash)
 
 
-def assemble(tbs: bytes, signature: bytes, curve: str) -> bytes:
+def assemble(tbs: bytes, signature: bytes, algorithm: Algorithm) -> bytes:
     """Return the DER of a certificate or list from its TBS bytes and the signature over them."""
-    algorithm = der.sequence(der.object_identifier(_SIGNATURES[curve]))
-    return der.sequence(tbs, algorithm, der.bit_string(signature))
-
-
-def signature_algorithm(curve: str) -> bytes:
-    """Return the AlgorithmIdentifier of ECDSA with the hash that belongs to the curve."""
-    return der.sequence(der.object_identifier(_SIGNATURES[curve]))
+    return der.sequence(tbs, algorithm.identifier, der.bit_string(signature))
 
 
 @cache
-def _throw_away_key(curve: str) -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(
-        {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1()}[curve]
-    )
+def _throw_away_key(algorithm: Algorithm) -> PrivateKey:
+    # In a certificate ECDSA is named with its hash, not its curve: the fast curve serves both.
+    return (P256 if algorithm in (P256, P384) else algorithm).generate()
 
 
 def _key_usage(profile: Profile) -> x509.KeyUsage:

@@ -30,9 +30,9 @@ from pencere.kernel.errors import Invalid, PencereError
 from pencere.ledger.entries import INSERT, pending_entry
 from pencere.trust import store
 from pencere.trust.contents import Draft, Holder, IssuerFacts, assemble, subject_of
-from pencere.trust.keystore import Signer
 from pencere.trust.lint import gate
 from pencere.trust.profile import Authority, load_profile
+from pencere.trust.signers import Signer
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Issuance:
                 connection.commit()
                 raise
             signature = signer.sign(draft.tbs_certificate_bytes)
-            encoded = assemble(draft.tbs_certificate_bytes, signature, signer.public_key.curve.name)
+            encoded = assemble(draft.tbs_certificate_bytes, signature, signer.algorithm)
             certificate = x509.load_der_x509_certificate(encoded)
             _refuse_false_signature(certificate, signer)
             store.store_issued(
@@ -196,10 +196,8 @@ def _issuer_facts(
 def _refuse_false_signature(certificate: x509.Certificate, signer: Signer) -> None:
     """A faulty key device must not get a certificate out of the house."""
     try:
-        signer.public_key.verify(
-            certificate.signature,
-            certificate.tbs_certificate_bytes,
-            ec.ECDSA(signer.hash_algorithm),
+        signer.algorithm.verify(
+            signer.public_key, certificate.tbs_certificate_bytes, certificate.signature
         )
     except InvalidSignature as error:
         raise Invalid("certificate.signature_false") from error

@@ -1,28 +1,27 @@
-"""Answers about the status of certificates. RFC 6960, nonce of RFC 9654.
+"""Answers about the status of certificates. RFC 6960, nonce of RFC 9654; docs/specs/ocsp.md.
 
-One delegated responder for each issuing authority. Every answer is signed when it is asked for,
-from the row that the revocation wrote; the identifier of the certificate is given back in the
-very hash it was asked in. A serial number we never used is unknown, and one that may have been
-signed before a stop is revoked: neither is ever good.
+One delegated responder for each issuing authority. The identifier of the certificate is given
+back in the very bytes it was asked in, whatever its hash. A serial number we never used is
+revoked in the extended sense of RFC 6960 section 2.2, and one that may have been signed before a
+stop is revoked: neither is ever good.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pencere.kernel.errors import Invalid
 from pencere.trust import der
-from pencere.trust.contents import signature_algorithm
-from pencere.trust.keystore import Signer
+from pencere.trust.ocsp_request import HASHES, Question, parse_request
+from pencere.trust.signers import Signer
 from pencere.trust.store import Status
 
-LARGEST_REQUEST = 16_384
-MOST_CERTIFICATES = 20
+# How long an answer holds: one signed for a nonce, and one that is signed ahead.
 VALID_FOR = timedelta(minutes=10)
+PRESIGNED_FOR = timedelta(hours=1)
 
 MALFORMED, INTERNAL_ERROR, TRY_LATER, UNAUTHORIZED = (
     der.sequence(der.enumerated(code)) for code in (1, 2, 3, 6)
@@ -30,86 +29,16 @@ MALFORMED, INTERNAL_ERROR, TRY_LATER, UNAUTHORIZED = (
 
 _BASIC = der.object_identifier("1.3.6.1.5.5.7.48.1.1")
 _NONCE = der.object_identifier("1.3.6.1.5.5.7.48.1.2")
-_HASHES = {
-    der.object_identifier(oid): name
-    for oid, name in {
-        "1.3.14.3.2.26": "sha1",
-        "2.16.840.1.101.3.4.2.1": "sha256",
-        "2.16.840.1.101.3.4.2.2": "sha384",
-        "2.16.840.1.101.3.4.2.3": "sha512",
-    }.items()
-}
+_INVALIDITY = der.object_identifier("2.5.29.24")
+_ARCHIVE_CUTOFF = der.object_identifier("1.3.6.1.5.5.7.48.1.6")
+_EXTENDED_REVOKE = der.sequence(
+    der.object_identifier("1.3.6.1.5.5.7.48.1.9"), der.octet_string(der.NULL_VALUE)
+)
 _GOOD = der.context(0, b"", constructed=False)
 _UNKNOWN = der.context(2, b"", constructed=False)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One certificate asked about; `encoded` is its CertID as it came."""
-
-    encoded: bytes
-    issuer: tuple[bytes, bytes, bytes]
-    serial: int
-
-
-@dataclass(frozen=True)
-class Question:
-    """A parsed request. `nonce` is the whole extension value as it came, or None."""
-
-    asked: tuple[Asked, ...]
-    nonce: bytes | None
-
-
-def parse_request(encoded: bytes) -> Question:
-    """Read an OCSPRequest.
-
-    Raises:
-        Invalid: `der.malformed` or `ocsp.malformed`.
-    """
-    request = der.only(encoded, der.SEQUENCE, limit=LARGEST_REQUEST)
-    body = request.element(der.SEQUENCE).children()
-    if version := body.optional(0xA0):
-        inner = version.children()
-        if inner.integer() != 0:
-            raise Invalid("ocsp.malformed", reason="version")
-    body.optional(0xA1)  # who asks does not matter
-    asked = tuple(
-        _asked(one.children().element(der.SEQUENCE))
-        for one in body.element(der.SEQUENCE).children()
-    )
-    if not 1 <= len(asked) <= MOST_CERTIFICATES:
-        raise Invalid("ocsp.malformed", reason="count")
-    extensions = body.optional(0xA2)
-    body.end()
-    return Question(asked, _nonce(extensions) if extensions else None)
-
-
-def _asked(cert_id: der.Element) -> Asked:
-    reader = cert_id.children()
-    algorithm = reader.element(der.SEQUENCE).children().element(der.OBJECT_IDENTIFIER).encoded
-    name = reader.element(der.OCTET_STRING).content
-    key = reader.element(der.OCTET_STRING).content
-    serial = reader.integer()
-    reader.end()
-    return Asked(cert_id.encoded, (algorithm, name, key), serial)
-
-
-def _nonce(extensions: der.Element) -> bytes | None:
-    for extension in extensions.children().element(der.SEQUENCE).children():
-        reader = extension.children()
-        oid = reader.element(der.OBJECT_IDENTIFIER).encoded
-        critical = reader.optional(der.BOOLEAN)
-        value = reader.element(der.OCTET_STRING).content
-        if oid == _NONCE:
-            inner = der.Reader(value)
-            size = len(inner.element(der.OCTET_STRING).content)
-            inner.end()
-            if not 1 <= size <= 128:  # RFC 9654 section 2.1
-                raise Invalid("ocsp.malformed", reason="nonce")
-            return value
-        if critical and critical.content != b"\x00":
-            raise Invalid("ocsp.malformed", reason="critical extension")
-    return None
+_HOLD = der.context(0, der.enumerated(6))
+# RFC 6960 section 2.2: a certificate that was never issued is on hold since the epoch.
+_NEVER_ISSUED = der.context(1, der.generalized_time(datetime(1970, 1, 1, tzinfo=UTC)) + _HOLD)
 
 
 class Responder:
@@ -117,45 +46,137 @@ class Responder:
 
     def __init__(self, issuer_name: str, issuer: x509.Certificate, signer: Signer) -> None:
         self.issuer_name = issuer_name
-        self._signer = signer
+        self.signer = signer
         name = issuer.subject.public_bytes()
         key = _key_bits(issuer)
         self.identities = {
             (oid, hashlib.new(algorithm, name).digest(), hashlib.new(algorithm, key).digest())
-            for oid, algorithm in _HASHES.items()
+            for oid, algorithm in HASHES.items()
         }
         own_key = hashlib.sha1(_key_bits(signer.certificate), usedforsecurity=False).digest()
         self._responder_id = der.context(2, der.octet_string(own_key))
-        curve = signer.public_key.curve.name
-        self._algorithm = signature_algorithm(curve)
+        self._algorithm = signer.algorithm.identifier
         certificate = signer.certificate.public_bytes(Encoding.DER)
         self._certificates = der.context(0, der.sequence(certificate))
+        # EN 319 411-2 CSS-6.3.10: status is kept from the first day of the authority.
+        cutoff = der.generalized_time(issuer.not_valid_before_utc)
+        self._archive = der.sequence(_ARCHIVE_CUTOFF, der.octet_string(cutoff))
+        self._good: dict[tuple[int, int, timedelta], _Template] = {}
+        self._heads: dict[tuple[int, int], tuple[bytes, bytes]] = {}
 
     def answer(
-        self, question: Question, status: Callable[[str, int], Status | None], *, at: datetime
+        self,
+        question: Question,
+        statuses: Mapping[tuple[str, int], Status],
+        *,
+        at: datetime,
+        valid_for: timedelta = VALID_FOR,
     ) -> bytes:
-        """Return a signed OCSPResponse; `status` looks a serial number of this issuer up."""
+        """Return a signed OCSPResponse.
+
+        `statuses` has what is known of the serial numbers of this issuer that are asked about;
+        one that is not there was never used. A certificate of another issuer is unknown here.
+        """
+        if len(question.asked) == 1:
+            one = question.asked[0]
+            status = statuses.get((self.issuer_name, one.serial))
+            if status is not None and status.state == "issued" and status.revoked_at is None:
+                return self._sign(self._good_template(question, valid_for).fill(question, at))
         this_update = der.generalized_time(at)
-        next_update = der.context(0, der.generalized_time(at + VALID_FOR))
-        singles = [
+        next_update = der.context(0, der.generalized_time(at + valid_for))
+        is_extended = False
+        singles = []
+        for one in question.asked:
+            extensions = [self._archive]
+            if one.issuer not in self.identities:
+                status_bytes, extensions = _UNKNOWN, []
+            else:
+                status = statuses.get((self.issuer_name, one.serial))
+                if status is None or status.state == "refused":
+                    status_bytes, extensions, is_extended = _NEVER_ISSUED, [], True
+                else:
+                    status_bytes = _cert_status(status)
+                    if status.invalid_since is not None:
+                        extensions.append(_invalid(status.invalid_since))
+            last = der.context(1, der.sequence(*extensions)) if extensions else b""
+            singles.append(der.sequence(one.encoded, status_bytes, this_update, next_update, last))
+        parts = [] if question.nonce is None else [_nonce(question.nonce)]
+        if is_extended:
+            parts.append(_EXTENDED_REVOKE)
+        return self._sign(
             der.sequence(
-                one.encoded,
-                _cert_status(status(self.issuer_name, one.serial)),
+                self._responder_id,
                 this_update,
-                next_update,
+                der.sequence(*singles),
+                der.context(1, der.sequence(*parts)) if parts else b"",
             )
-            for one in question.asked
-        ]
-        extensions = b""
-        if question.nonce is not None:
-            nonce = der.sequence(_NONCE, der.octet_string(question.nonce))
-            extensions = der.context(1, der.sequence(nonce))
-        tbs = der.sequence(self._responder_id, this_update, der.sequence(*singles), extensions)
-        basic = der.sequence(
-            tbs, self._algorithm, der.bit_string(self._signer.sign(tbs)), self._certificates
         )
+
+    def _good_template(self, question: Question, valid_for: timedelta) -> "_Template":
+        nonce = b"" if question.nonce is None else question.nonce
+        key = len(question.asked[0].encoded), len(nonce), valid_for
+        template = self._good.get(key)
+        if template is None:
+            if len(self._good) > 64:
+                self._good.clear()
+            template = _Template(self._responder_id, self._archive, *key)
+            self._good[key] = template
+        return template
+
+    def _sign(self, tbs: bytes) -> bytes:
+        signature = self.signer.sign(tbs)
+        sizes = len(tbs), len(signature)
+        found = self._heads.get(sizes)
+        if found is None:
+            if len(self._heads) > 512:
+                self._heads.clear()
+            found = self._heads[sizes] = self._around(*sizes)
+        return b"".join((found[0], tbs, found[1], signature, self._certificates))
+
+    def _around(self, tbs_size: int, signature_size: int) -> tuple[bytes, bytes]:
+        """Return what stands before a TBS of that size, and between it and the signature."""
+        signature = der.bit_string(bytes(signature_size))
+        between = self._algorithm + signature[: len(signature) - signature_size]
+        basic = der.sequence(bytes(tbs_size), between, bytes(signature_size), self._certificates)
         body = der.context(0, der.sequence(_BASIC, der.octet_string(basic)))
-        return der.sequence(der.enumerated(0), body)
+        whole = der.sequence(der.enumerated(0), body)
+        inner = tbs_size + len(between) + signature_size + len(self._certificates)
+        return whole[: len(whole) - inner], between
+
+
+class _Template:
+    """A TBS for one good certificate: what differs are identifier, times and nonce."""
+
+    def __init__(
+        self, responder_id: bytes, archive: bytes, asked: int, nonce: int, valid_for: timedelta
+    ) -> None:
+        epoch = datetime(2000, 1, 1, tzinfo=UTC)
+        self._valid_for = valid_for
+        self._until, self._since = epoch, epoch
+        self._head = self._tail = b""
+        now = der.generalized_time(epoch)
+        self._archive = der.context(1, der.sequence(archive))
+        single = bytes(asked) + _GOOD + now + der.context(0, now) + self._archive
+        singles = der.sequence(der.sequence(single))
+        self._singles = singles[: len(singles) - len(single)]
+        self._extensions = b""
+        if nonce:
+            found = der.context(1, der.sequence(_nonce(bytes(nonce))))
+            self._extensions = found[: len(found) - nonce]
+        self._id = responder_id
+        body = len(responder_id) + len(now) + len(singles) + len(self._extensions) + nonce
+        whole = der.sequence(bytes(body))
+        self._outer = whole[: len(whole) - body]
+
+    def fill(self, question: Question, at: datetime) -> bytes:
+        if not self._since <= at < self._until:  # the bytes of a second are made once
+            self._since = at.replace(microsecond=0)
+            self._until = self._since + timedelta(seconds=1)
+            this_update = der.generalized_time(at)
+            next_update = der.context(0, der.generalized_time(at + self._valid_for))
+            self._head = self._outer + self._id + this_update + self._singles
+            self._tail = _GOOD + this_update + next_update + self._archive + self._extensions
+        return b"".join((self._head, question.asked[0].encoded, self._tail, question.nonce or b""))
 
 
 class Responders:
@@ -166,6 +187,14 @@ class Responders:
             identity: responder for responder in responders for identity in responder.identities
         }
 
+    def find(self, question: Question) -> Responder | None:
+        """Return who answers: the responder of the first issuer that is one of ours."""
+        for one in question.asked:
+            found = self._by_identity.get(one.issuer)
+            if found is not None:
+                return found
+        return None
+
     def answer(
         self, encoded: bytes, status: Callable[[str, int], Status | None], *, at: datetime
     ) -> bytes:
@@ -174,22 +203,35 @@ class Responders:
             question = parse_request(encoded)
         except Invalid:
             return MALFORMED
-        responders = {self._by_identity.get(one.issuer) for one in question.asked}
-        responder = responders.pop()
-        if responder is None or responders:
+        responder = self.find(question)
+        if responder is None:
             return UNAUTHORIZED
-        return responder.answer(question, status, at=at)
+        found = {key: status(*key) for key in keys(question, responder)}
+        known = {key: one for key, one in found.items() if one is not None}
+        return responder.answer(question, known, at=at)
 
 
-def _cert_status(status: Status | None) -> bytes:
-    if status is None or status.state == "refused":
-        return _UNKNOWN
+def keys(question: Question, responder: Responder) -> list[tuple[str, int]]:
+    """Return issuer and serial number of what a responder must know to answer a question."""
+    identities, name = responder.identities, responder.issuer_name
+    return [(name, one.serial) for one in question.asked if one.issuer in identities]
+
+
+def _cert_status(status: Status) -> bytes:
     if status.revoked_at is not None:
         reason = der.context(0, der.enumerated(status.reason)) if status.reason else b""
         return der.context(1, der.generalized_time(status.revoked_at) + reason)
     if status.state != "issued":  # perhaps signed before a stop: see `issuance`
         return der.context(1, der.generalized_time(status.reserved_at))
     return _GOOD
+
+
+def _nonce(value: bytes) -> bytes:
+    return der.sequence(_NONCE, der.octet_string(value))
+
+
+def _invalid(since: datetime) -> bytes:
+    return der.sequence(_INVALIDITY, der.octet_string(der.generalized_time(since)))
 
 
 def _key_bits(certificate: x509.Certificate) -> bytes:

@@ -12,7 +12,6 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -21,16 +20,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.canonical import canonical_json
 from pencere.kernel.errors import Invalid, Refused
-from pencere.trust.keystore import HASHES, Signer
+from pencere.trust.algorithms import P256, P384, algorithm_of
+from pencere.trust.signers import Signer
 from pencere.trust.validation import LONGEST_PATH, StatusSource, validate_chain
 
 LARGEST = 16_777_216
-_ALGORITHMS = {"secp256r1": ("ES256", 32), "secp384r1": ("ES384", 48)}
+_ALGORITHMS = {P256.name: ("ES256", 32), P384.name: ("ES384", 48)}
 
 
 def sign(payload: dict[str, Any], signer: Signer) -> str:
     """Return the JWS of a JSON object."""
-    algorithm, size = _ALGORITHMS[signer.public_key.curve.name]
+    algorithm, size = _kind(signer.public_key)
     certificates = [signer.certificate, *signer.chain]
     header = {
         "alg": algorithm,
@@ -58,20 +58,26 @@ def verify(
     header, payload, signature, signing_input = _parse(jws)
     certificates = _certificates(header)
     key = certificates[0].public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _ALGORITHMS:
-        raise Refused("signed_json.signature", reason="kind of key")
-    algorithm, size = _ALGORITHMS[key.curve.name]
+    algorithm, size = _kind(key)
     if header.get("alg") != algorithm or "crit" in header or len(signature) != 2 * size:
         raise Refused("signed_json.signature", reason="algorithm")
     encoded = encode_dss_signature(
         int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
     )
     try:
-        key.verify(encoded, signing_input, ec.ECDSA(HASHES[key.curve.name]))
+        algorithm_of(key).verify(key, signing_input, encoded)  # type: ignore[arg-type]  # _kind
     except InvalidSignature as error:
         raise Refused("signed_json.signature", reason="false") from error
     validate_chain(certificates[0], certificates[1:], anchors, at, purpose, ocsp)
     return payload, certificates[0]
+
+
+def _kind(key: object) -> tuple[str, int]:
+    """Return the name of a key's algorithm in JOSE and the octets of each half of a signature."""
+    try:
+        return _ALGORITHMS[algorithm_of(key).name]
+    except (Invalid, KeyError) as error:
+        raise Refused("signed_json.signature", reason="kind of key") from error
 
 
 def _parse(jws: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:

@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pencere.kernel.clock import Clock
 from pencere.kernel.errors import Invalid, Unavailable
 from pencere.trust import cms, der
-from pencere.trust.contents import signature_algorithm
-from pencere.trust.keystore import Signer
+from pencere.trust.signers import Signer
 
 LARGEST_REQUEST = 8_192
 
@@ -138,7 +137,7 @@ class TimeStampUnit:
         if algorithm != "sha256":
             raise Invalid("timestamp.curve", algorithm=algorithm)
         self._digest_algorithm = der.sequence(_SHA256)
-        self._signature_algorithm = signature_algorithm(signer.public_key.curve.name)
+        self._signature_algorithm = signer.algorithm.identifier
         self._sid = cms.issuer_and_serial(certificate)
         chain = [one.public_bytes(Encoding.DER) for one in signer.chain]
         self._certificates = der.context(0, b"".join(sorted([encoded, *chain])))

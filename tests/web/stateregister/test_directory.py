@@ -17,7 +17,7 @@ from pencere.gateway.directory.model import build, fingerprint_of
 from pencere.gateway.throwaway import make_key
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Invalid, Misconfigured
-from pencere.trust.keystore import SoftwareSigner
+from pencere.trust.signers import SoftwareSigner
 from pencere.web.stateregister.domain import directory, loading
 from pencere.web.stateregister.domain.exchange_data import read_exchange
 from pencere.web.stateregister.interfaces import publish

@@ -4,7 +4,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
-from pencere.trust.keystore import Keystore, SoftwareSigner, write_durably
+from pencere.trust.durable import write_durably
+from pencere.trust.keystore import Keystore
+from pencere.trust.signers import LogSigner
 from pencere.trust.stamping import TimeStampClient
 
 # Which role orders the log of which database.
@@ -17,7 +19,7 @@ LEDGERS = {
 }
 
 
-def ledger_signer(installation: Installation, role: str) -> SoftwareSigner:
+def ledger_signer(installation: Installation, role: str) -> LogSigner:
     """Return the key of the role's log, made at first use; its public half is published."""
     if role == "trust":
         keystore = Keystore(installation.trust, installation.secret("keystore"))
@@ -25,7 +27,7 @@ def ledger_signer(installation: Installation, role: str) -> SoftwareSigner:
         keystore = Keystore(installation.keys / role, installation.secret(f"keys/{role}"))
     if "ledger" not in keystore.names():
         keystore.create("ledger")
-    signer = keystore.signer("ledger")
+    signer = LogSigner(keystore.signer("ledger"))
     pem = signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     published = installation.pki / f"ledger-{LEDGERS[role]}.pem"
     if not published.exists() or published.read_bytes() != pem:

@@ -24,6 +24,7 @@ from pencere.trust.server import csc, device, mid, status
 from pencere.trust.server.config import TrustConfig
 from pencere.trust.server.state import State, listening, state_of
 from pencere.trust.server.upkeep import checks, keeping_up, load_mark
+from pencere.trust.signers import LogSigner
 from pencere.trust.timestamps import parse_request
 from pencere.trust.timestamps import request as time_stamp_request
 
@@ -71,7 +72,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             sequencer = Sequencer(
                 state.config.issuance.conninfo,
                 origin,
-                state.config.keystore.signer("ledger"),
+                LogSigner(state.config.keystore.signer("ledger")),
                 time_stamp=lambda digest: _token(state, digest),
             )
             sequencer.start()

@@ -85,7 +85,7 @@ async def details(request: Request) -> Response:
         "key": {
             "status": "enabled",
             "algo": [ECDSA_SHA256],
-            "len": signer.public_key.curve.key_size,
+            "len": getattr(signer.public_key, "key_size", 0),
             "curve": "1.2.840.10045.3.1.7",
         },
         "cert": {

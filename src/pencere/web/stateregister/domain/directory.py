@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from pencere.kernel.canonical import sha256_of
 from pencere.kernel.errors import Missing
 from pencere.trust import signed_json
-from pencere.trust.keystore import Signer
+from pencere.trust.signers import Signer
 from pencere.web.stateregister.domain.loading import identifier_of
 from pencere.web.stateregister.models import Agreement, Body, Node, Publication, Service, System
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pencere.kernel.clock import Clock
-from pencere.trust.keystore import Signer
+from pencere.trust.signers import Signer
 
 
 def publish(*, nodes: Iterable[Mapping[str, Any]], signer: Signer, file: Path, clock: Clock) -> int:
