@@ -132,7 +132,7 @@ def test_each_ending_is_said_in_words_and_what_was_typed_stays(
     ("refusal", "status", "words"),
     [
         (Unavailable("mobile.unavailable"), 503, "The mobile signing service does not answer"),
-        (Refused("mobile.no_client"), 403, "There is no mobile signature with this FIN"),
+        (Refused("mobile.no_client"), 403, "There is no mobile signature in force with this FIN"),
     ],
 )
 def test_a_request_that_cannot_be_sent_is_said_at_once(
