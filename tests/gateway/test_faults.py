@@ -19,8 +19,8 @@ from tests.gateway.conftest import (
     wait_until,
 )
 
-from pencere.gateway.http.message import Limits
 from pencere.gateway.throwaway import make_key
+from pencere.kernel.http.message import Limits
 
 
 def outcome(pair: Pair, **changes: str | None) -> tuple[int, str | None]:

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from cryptography import x509
 
-from pencere.gateway.http.message import Limits
 from pencere.gateway.wire.faults import FaultStyle
 from pencere.kernel.clock import Clock, SystemClock
+from pencere.kernel.http.message import Limits
 
 
 class NodeSigner(Protocol):

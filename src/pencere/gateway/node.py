@@ -20,8 +20,6 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
-from pencere.gateway.http.message import Limits, Request
-from pencere.gateway.http.server import HttpServer, Respond
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.sealing import Sealer
@@ -32,6 +30,8 @@ from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.wire.faults import Fault, Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.message import Limits, Request
+from pencere.kernel.http.server import HttpServer, Respond
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0

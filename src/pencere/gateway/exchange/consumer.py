@@ -17,8 +17,6 @@ from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.http.client import Failure, Reply, Trouble
-from pencere.gateway.http.message import Request
-from pencere.gateway.http.server import Respond
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.wire import envelope as wire
@@ -32,6 +30,8 @@ from pencere.gateway.wire.faults import (
     render,
 )
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
+from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import Respond
 
 log = logging.getLogger(__name__)
 SIDE = "consumer"

@@ -17,8 +17,6 @@ from pencere.gateway.exchange import metadata
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.upstreams import fault_of
 from pencere.gateway.http.client import Failure, Reply
-from pencere.gateway.http.message import Request
-from pencere.gateway.http.server import Respond
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.usage import UsageReader
@@ -34,6 +32,8 @@ from pencere.gateway.wire.identifiers import (
     parse_client,
     parse_target,
 )
+from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import Respond
 
 log = logging.getLogger(__name__)
 SIDE = "provider"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pencere.gateway.wire.head import Headers, lookup
+Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
@@ -22,13 +22,13 @@ class Request:
     def header(self, lower_name: bytes) -> bytes | None:
         """Return the value of a header by its lower-case name; of several the last."""
         if self._index is None:
-            self._index = lookup(self.headers)
+            self._index = {name.lower(): value for name, value in self.headers}
         return self._index.get(lower_name)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one caller may take of a node. Seconds and bytes."""
+    """What one caller may take of a server. Seconds and bytes."""
 
     head_bytes: int = 64 * 1024
     body_bytes: int = 10 * 1024 * 1024

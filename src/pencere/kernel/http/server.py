@@ -20,8 +20,7 @@ from typing import Protocol
 
 import httptools
 
-from pencere.gateway.http.message import Limits, Request
-from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.message import Headers, Limits, Request
 
 log = logging.getLogger(__name__)
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -52,6 +51,8 @@ class _Phase(Enum):
 class HttpServer:
     """One listening socket and its connections."""
 
+    connection: "type[Connection]"
+
     def __init__(
         self, handler: Handler, refusal: Refusal, limits: Limits, admit: Admit | None = None
     ) -> None:
@@ -66,16 +67,25 @@ class HttpServer:
         self._sweep: asyncio.TimerHandle | None = None
 
     async def start(
-        self, host: str, port: int, tls: ssl.SSLContext | None = None
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        *,
+        is_port_shared: bool = False,
     ) -> tuple[str, int]:
-        """Listen; return the address (port 0 picks one)."""
+        """Listen; return the address (port 0 picks one).
+
+        `is_port_shared` lets other processes listen there too; the kernel deals out callers.
+        """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self, loop),
+            lambda: self.connection(self, loop),
             host,
             port,
             backlog=1024,
             reuse_address=True,
+            reuse_port=is_port_shared or None,
             ssl=tls,
             ssl_handshake_timeout=10.0 if tls else None,
         )
@@ -242,7 +252,7 @@ class Connection(asyncio.Protocol):
         for name, value in self._headers:
             lower = name.lower()
             if lower == b"content-length" and value.isdigit():
-                if len(value) > 18 or int(value) > self._limits.body_bytes:
+                if len(value) > 18 or int(value) > self.largest_body(self._url):
                     self._stop_parsing(413, self._too_large())
             elif lower == b"host":
                 hosts += 1
@@ -254,7 +264,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         self._body_bytes += len(body)
-        if self._body_bytes > self._limits.body_bytes:
+        if self._body_bytes > self.largest_body(self._url):
             self._stop_parsing(413, self._too_large())
         self._chunks.append(body)
 
@@ -355,8 +365,13 @@ class Connection(asyncio.Protocol):
     def _too_large(self) -> str:
         return (
             "Message size exceeds maximum loggable size:"
-            f" a body may have {self._limits.body_bytes} bytes"
+            f" a body may have {self.largest_body(self._url)} bytes"
         )
+
+    def largest_body(self, target: bytes) -> int:
+        """Return how many bytes of body a request for `target` may have."""
+        del target  # the same for all, here
+        return self._limits.body_bytes
 
     # Ending
 
@@ -389,6 +404,9 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         if self._transport is not None:
             self._transport.close()
+
+
+HttpServer.connection = Connection
 
 
 @lru_cache(maxsize=2)
