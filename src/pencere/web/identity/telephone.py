@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
-from cryptography import x509
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from pencere.kernel.identifiers import Fin, Phone
 from pencere.trust.mobile import MobileIdClient, RelyingParty, Session, Signed
+from pencere.web.identity.anchors import anchors, status_source
 from pencere.web.people.vault import Identity
 from pencere.web.texts import texts
 
-# Public certificates in `data/pki` on the path of a person's certificate.
-ANCHORS = ("root", "issuing-person")
 RELYING_PARTY = "portal"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that lies on the telephone: texts to keep, and the code to compare."""
+    """A request on its way: texts to keep, the code to compare, and what a QR code holds."""
 
     session: dict[str, str]
     code: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,9 @@ def mobile_client() -> MobileIdClient:
             installation.relying_party(RELYING_PARTY), settings.RELYING_PARTY_NAME
         ),
         secret=installation.secret(f"mobile/{RELYING_PARTY}"),
-        anchors=[
-            x509.load_pem_x509_certificate((installation.pki / f"{name}.crt").read_bytes())
-            for name in ANCHORS
-        ],
+        anchors=anchors(),
         clock=settings.CLOCK,
+        ocsp=status_source(),
     )
 
 

@@ -1,6 +1,7 @@
 """What all roles share."""
 
 import mimetypes
+import os
 
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.text import LANGUAGES as KERNEL_LANGUAGES
@@ -51,6 +52,8 @@ CLOCK = SystemClock()
 COUNTRY = "az"
 TELEPHONE = "pencere.web.identity.telephone.MobileTelephone"
 RELYING_PARTY_NAME = "Pəncərə"
+# How a link opens SİMA on the same device: `sima://web-to-app` where people have the real one.
+SIMA_SCHEME = os.environ.get("PENCERE_SIMA_SCHEME") or f"{INSTALLATION.address('sima')}/web-to-app"
 PEOPLE_KEY = INSTALLATION.secret("people")
 
 # Whose registers, services and law: a folder of pencere.countries.

@@ -1,4 +1,7 @@
-"""The pages of signing in with the telephone. They work without a script: the wait reloads."""
+"""The pages of signing in: the telephone, and the wait for it or for SİMA.
+
+They work without a script: the wait reloads.
+"""
 
 from django.conf import settings
 from django.contrib import messages
@@ -8,40 +11,42 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pencere.kernel.errors import PencereError
+from pencere.trust import sima
 from pencere.web.doors import safe_address
 from pencere.web.identity import signing_in
 from pencere.web.identity.cookies import forget_sign_in, set_session, set_sign_in
 from pencere.web.identity.device import device_name
 from pencere.web.identity.forms import SignInForm
-from pencere.web.identity.signing_in import Progress
+from pencere.web.identity.means import poller_of
+from pencere.web.identity.signing_in import PHONE, SIMA, Finished, Progress
+from pencere.web.identity.sima.qr import qr_svg
 from pencere.web.identity.telephone import in_groups, telephone
+from pencere.web.identity.views.ways import already_in, home, sentence, ways
 from pencere.web.middleware.errors import fault_of
 from pencere.web.people.domain import accounts, sessions
 from pencere.web.rules import public, rule
-from pencere.web.texts import current_language, t, texts
+from pencere.web.texts import current_language, t
 
 # Seconds between two looks of a page without a script.
 RELOAD_S = 3
+
+# Where a sign-in that has ended is begun again.
+_PAGES = {PHONE: "sign_in", SIMA: "sign_in_sima"}
 
 
 @rule(public)
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask who and on which telephone; send the request there."""
-    if getattr(request, "visit", None) is not None and not _is_again(request):
-        return HttpResponseRedirect(_home(request.GET.get("next")))
+    if already_in(request):
+        return HttpResponseRedirect(home(request.GET.get("next")))
     if request.method == "POST":
         return _begin(request)
     before = signing_in.current(_cookie(request), at=settings.CLOCK.now())
-    if before is not None and not before.is_waiting and not before.is_signed:
+    if before is not None and before.means == PHONE and before.has_failed:
         form = SignInForm.of(before.fin, before.phone, before.next_address)
-        return _page(request, form, refusal=_sentence(before.outcome))
+        return _page(request, form, refusal=sentence(before.outcome))
     return _page(request, SignInForm.empty(safe_address(request.GET.get("next"))))
-
-
-def _is_again(request: HttpRequest) -> bool:
-    """Say whether a person who is in shall prove it afresh: another system asks for it."""
-    return "again" in request.GET or request.method == "POST"
 
 
 def _begin(request: HttpRequest) -> HttpResponse:
@@ -62,8 +67,8 @@ def _begin(request: HttpRequest) -> HttpResponse:
         if refusal.status == 500:
             raise
         fault = fault_of(refusal)
-        sentence = _sentence(fault.code, **fault.facts)
-        return _page(request, form, refusal=sentence, status=fault.status)
+        said = sentence(fault.code, **fault.facts)
+        return _page(request, form, refusal=said, status=fault.status)
     signing_in.abandon(_cookie(request))
     response = HttpResponseRedirect(reverse("sign_in_wait"))
     set_sign_in(response, token)
@@ -76,15 +81,22 @@ def wait(request: HttpRequest) -> HttpResponse:
     """Show the code to compare, and look how far it is each time the page is opened."""
     token = _cookie(request)
     now = settings.CLOCK.now()
-    progress = signing_in.advance(telephone(), token, at=now)
+    progress = signing_in.advance(poller_of, token, at=now)
     if progress is None or token is None:
         messages.warning(request, t("sign_in.ended_by_time"))
         return HttpResponseRedirect(reverse("sign_in"))
     if progress.is_signed:
         return _finish(request, token)
     if not progress.is_waiting:
-        return HttpResponseRedirect(reverse("sign_in"))
-    page = {"progress": progress, "reload_s": RELOAD_S, "phone": in_groups(progress.phone)}
+        return HttpResponseRedirect(reverse(_PAGES[progress.means]))
+    page = {"progress": progress, "reload_s": RELOAD_S}
+    if progress.means == SIMA:
+        page |= {
+            "qr": qr_svg(progress.address, t("sign_in.sima_qr")),
+            "link": sima.link(settings.SIMA_SCHEME, progress.address),
+        }
+        return render(request, "identity/pages/wait_sima.jinja", page)
+    page["phone"] = in_groups(progress.phone)
     return render(request, "identity/pages/wait.jinja", page)
 
 
@@ -92,7 +104,7 @@ def wait(request: HttpRequest) -> HttpResponse:
 @require_safe
 def state(request: HttpRequest) -> HttpResponse:
     """Tell a waiting page where to go: nowhere yet, or on."""
-    progress = signing_in.advance(telephone(), _cookie(request), at=settings.CLOCK.now())
+    progress = signing_in.advance(poller_of, _cookie(request), at=settings.CLOCK.now())
     return JsonResponse({"address": _where_next(progress)})
 
 
@@ -101,15 +113,17 @@ def _where_next(progress: Progress | None) -> str | None:
         return None
     if progress is not None and progress.is_signed:
         return reverse("sign_in_wait")
-    return reverse("sign_in")
+    return reverse(_PAGES[progress.means] if progress is not None else "sign_in")
 
 
 @rule(public)
 @require_POST
 def cancel(request: HttpRequest) -> HttpResponse:
     """Stop waiting; the page of the sign-in has what was typed."""
-    signing_in.cancel(_cookie(request))
-    return HttpResponseRedirect(reverse("sign_in"))
+    token = _cookie(request)
+    before = signing_in.current(token, at=settings.CLOCK.now())
+    signing_in.cancel(token)
+    return HttpResponseRedirect(reverse(_PAGES[PHONE if before is None else before.means]))
 
 
 def _finish(request: HttpRequest, token: str) -> HttpResponse:
@@ -121,38 +135,26 @@ def _finish(request: HttpRequest, token: str) -> HttpResponse:
     )
     if finished is None:
         return HttpResponseRedirect(reverse("sign_in"))
+    response = HttpResponseRedirect(home(finished.next_address))
+    enter(request, response, finished)
+    return response
+
+
+def enter(request: HttpRequest, response: HttpResponse, finished: Finished) -> None:
+    """Give the browser its new session, in place of one it may have had."""
     accounts.speak(finished.person, current_language())
     before = getattr(request, "visit", None)
     if before is not None:
         sessions.end(before.person, before.session_id, at=settings.CLOCK.now())
-    response = HttpResponseRedirect(_home(finished.next_address))
     set_session(response, finished.session_token)
     forget_sign_in(response)
-    return response
-
-
-def _home(address: str | None) -> str:
-    """Where to go after signing in: back, or to the person's own page."""
-    back = safe_address(address)
-    if back in ("/", f"/{current_language()}/"):
-        return f"/{current_language()}/"
-    return back
 
 
 def _page(
     request: HttpRequest, form: SignInForm, *, refusal: str | None = None, status: int = 200
 ) -> HttpResponse:
-    page = {"form": form, "refusal": refusal}
+    page = {"form": form, "refusal": refusal, "ways": ways(request, "sign_in", form.next_address)}
     return render(request, "identity/pages/sign_in.jinja", page, status=status)
-
-
-def _sentence(outcome: str, **facts: object) -> str:
-    """Say why a sign-in ended; a reason without a sentence of its own gets the general one."""
-    key = f"error.{outcome}"
-    known = texts()
-    if key in known and known[key].placeholders <= facts.keys():
-        return t(key, **{name: facts[name] for name in known[key].placeholders})
-    return t("sign_in.failed")
 
 
 def _cookie(request: HttpRequest) -> str | None:

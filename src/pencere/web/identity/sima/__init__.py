@@ -1,0 +1,1 @@
+"""SİMA at the portal: operations, the two addresses its application calls, the QR code."""

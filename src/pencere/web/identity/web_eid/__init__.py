@@ -1,0 +1,1 @@
+"""Signing in with a card or token: the challenge that its key signs."""
