@@ -12,14 +12,16 @@ from pathlib import Path
 
 import psycopg
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.errors import Misconfigured, Missing
 from pencere.trust import credentials, crl, devices, relying_parties, store
+from pencere.trust.algorithms import PublicKey
 from pencere.trust.contents import Holder
+from pencere.trust.durable import write_durably
 from pencere.trust.issuance import Issuance, holder_of, read_request
-from pencere.trust.keystore import Keystore, write_durably
+from pencere.trust.keystore import Keystore
+from pencere.trust.pins import Halves, Safe, install
 from pencere.trust.profile import AUTHORITIES, ISSUING, load_profile
 
 log = logging.getLogger(__name__)
@@ -40,11 +42,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What a phone sends to be enrolled: two PKCS#10 requests (DER) and its own key (SPKI, DER)."""
+    """What a phone sends to be enrolled: two PKCS#10 requests (DER) and its own key (SPKI, DER).
+
+    `pins` are the centre's halves of the PINs; None for a phone that counts its tries itself.
+    """
 
     authentication_request: bytes
     signature_request: bytes
     device_key: bytes
+    pins: Halves | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,9 @@ class Centre:
                 ),
                 at=self.issuance.clock.now(),
             )
+            if enrolment.pins is not None:
+                safe = Safe(self.issuance.digest_key)
+                install(connection, safe, device, enrolment.pins, at=self.issuance.clock.now())
         chain = [*first[1:], self.keystore.signer("root").certificate]
         return Enrolled(
             str(device),
@@ -225,9 +234,9 @@ class Centre:
         holder = Holder(values, self._key(name, profile.curve))
         self.keystore.install(name, self._issue(profile_name, holder, issuer, key_name=name))
 
-    def _key(self, name: str, curve: str) -> ec.EllipticCurvePublicKey:
+    def _key(self, name: str, curve: str) -> PublicKey:
         if self.keystore.has(name):
-            return self.keystore.signer(name).public_key
+            return self.keystore.public_key(name)
         return self.keystore.create(name, curve)
 
     def _issue(
@@ -286,5 +295,5 @@ class Centre:
             lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
             with psycopg.connect(self.issuance.conninfo) as connection:
                 now = self.issuance.clock.now()
-                encoded = crl.renew(connection, name, signer, at=now, lifetime=lifetime)
-            crl.publish(encoded, self.pki, name)
+                lists = crl.Lists(name, signer, base_url=self.issuance.base_url, lifetime=lifetime)
+                crl.renew(connection, lists, self.pki, at=now)

@@ -1,5 +1,6 @@
 """Certificates and their revocation in PostgreSQL."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -22,6 +23,7 @@ class Reason(IntEnum):
     AFFILIATION_CHANGED = 3
     SUPERSEDED = 4
     CESSATION_OF_OPERATION = 5
+    CERTIFICATE_HOLD = 6
     PRIVILEGE_WITHDRAWN = 9
 
 
@@ -40,12 +42,21 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of a serial number. A row never signed, or perhaps signed, says so itself."""
+    """What is known of a serial number. A row never signed, or perhaps signed, says so itself.
+
+    `revoked_at` is set for a certificate that is on hold too; its reason is then 6.
+    """
 
     state: str
     reserved_at: datetime
     revoked_at: datetime | None
     reason: int | None
+    invalid_since: datetime | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the certificate is on hold, and may come back."""
+        return self.reason == Reason.CERTIFICATE_HOLD
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,20 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Revoked:
-    """An entry of a revocation list."""
+class Event:
+    """One act on a certificate, with what a list needs to know of the certificate.
 
+    `since` is from when it is not to be relied on; `shard` the part of a divided list it is on.
+    """
+
+    number: int
     serial: bytes
-    revoked_at: datetime
-    reason: int
+    act: str
+    since: datetime
+    reason: int | None
+    invalid_since: datetime | None
+    not_after: datetime
+    shard: int | None
 
 
 def serial_bytes(serial: int) -> bytes:
@@ -145,12 +164,29 @@ def certificate(connection: Connection, serial: bytes) -> bytes:
 
 def status(connection: Connection, issuer: str, serial: int) -> Status | None:
     """Return what is known of a serial number of an issuer; None when it was never used."""
-    with connection.cursor(row_factory=class_row(Status)) as cursor:
-        return cursor.execute(
-            "select c.state, c.reserved_at, r.revoked_at, r.reason from trust.certificate c"
-            " left join trust.revocation r using (serial) where c.serial = %s and c.issuer = %s",
-            (serial_bytes(serial), issuer),
-        ).fetchone()
+    return statuses(connection, [(issuer, serial)]).get((issuer, serial))
+
+
+# One statement for all that is asked in one turn of a server's loop.
+STATUSES = (
+    "select c.issuer, c.serial, c.state, c.reserved_at, e.since, e.reason, e.invalid_since"
+    " from trust.certificate c left join lateral (select act, since, reason, invalid_since"
+    "  from trust.status_event e where e.serial = c.serial order by number desc limit 1) e"
+    " on e.act <> 'released' where c.serial = any(%s)"
+)
+
+
+def statuses(
+    connection: Connection, asked: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Status]:
+    """Return what is known of pairs of issuer and serial number; one never used is left out."""
+    rows = connection.execute(STATUSES, ([serial_bytes(serial) for _, serial in asked],))
+    return {key: one for key, one in map(status_of_row, rows) if key in set(asked)}
+
+
+def status_of_row(row: Sequence[Any]) -> tuple[tuple[str, int], Status]:
+    """Return issuer, serial number and status from a row of `STATUSES`."""
+    return (row[0], int.from_bytes(row[1], "big")), Status(*row[2:])
 
 
 def record_revocation(
@@ -187,12 +223,25 @@ def condemn_reservations(connection: Connection, *, before: datetime, at: dateti
     return [bytes(row[0]) for row in rows]
 
 
-def revoked(connection: Connection, issuer: str, *, at: datetime) -> list[Revoked]:
-    """Return the revoked certificates of an issuer that have not expired, by serial number."""
-    with connection.cursor(row_factory=class_row(Revoked)) as cursor:
-        return cursor.execute(
-            "select r.serial, r.revoked_at, r.reason from trust.revocation r"
-            " join trust.certificate c using (serial)"
-            " where c.issuer = %s and c.not_after > %s order by r.serial",
-            (issuer, at),
+def events_since(connection: Connection, issuer: str, seen: int) -> tuple[list[Event], int]:
+    """Return the events of an issuer that a reader who has seen up to `seen` may lack.
+
+    The second value is what will have been seen then. Events may come twice: whoever was slow
+    to commit must not be missed, and no number says who was.
+    """
+    (horizon,) = one(connection, "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    with connection.cursor(row_factory=class_row(Event)) as cursor:
+        found = cursor.execute(
+            "select e.number, e.serial, e.act, e.since, e.reason, e.invalid_since, c.not_after,"
+            " c.shard from trust.status_event e join trust.certificate c using (serial)"
+            " where c.issuer = %s and e.xid >= %s::text::xid8 order by e.number",
+            (issuer, seen),
         ).fetchall()
+    return found, horizon
+
+
+def one(connection: Connection, query: str) -> tuple[Any, ...]:
+    """Return the row of a query that always has one."""
+    row = connection.execute(query).fetchone()
+    assert row is not None  # noqa: S101  # for the type checker
+    return row

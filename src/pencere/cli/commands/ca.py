@@ -181,8 +181,8 @@ def _lists(installation: Installation, _: argparse.Namespace) -> None:
         with psycopg.connect(installation.database_url("trust")) as connection:
             lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
             signer = centre.keystore.signer(name)
-            encoded = crl.renew(connection, name, signer, at=now, lifetime=lifetime)
-        crl.publish(encoded, installation.pki, name)
-        listed = x509.load_der_x509_crl(encoded)
+            lists = crl.Lists(name, signer, base_url=centre.issuance.base_url, lifetime=lifetime)
+            crl.renew(connection, lists, installation.pki, at=now)
+        listed = x509.load_der_x509_crl((installation.pki / f"{name}.crl").read_bytes())
         ends = listed.next_update_utc
         print(f"{installation.pki / name}.crl  {len(listed)} revoked, next update {ends:%Y-%m-%d}")

@@ -14,11 +14,12 @@ from psycopg_pool import ConnectionPool
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from pencere.trust.keystore import SoftwareSigner
+from pencere.trust import crl
 from pencere.trust.ocsp import Responder, Responders
 from pencere.trust.profile import AUTHORITIES, ISSUING
 from pencere.trust.server.config import TrustConfig
 from pencere.trust.sessions import CHANNEL
+from pencere.trust.signers import Signer
 from pencere.trust.store import Connection
 from pencere.trust.timestamps import SteadyClock, TimeStampUnit
 
@@ -50,7 +51,7 @@ class Metrics:
         self.list_seconds = Gauge(
             "pencere_trust_crl_seconds_left",
             "Time until the next list must be there",
-            ["issuer"],
+            ["issuer", "scope"],
             registry=self.registry,
         )
 
@@ -124,15 +125,18 @@ class State:
                 for name in AUTHORITIES
             ]
         )
-        self.list_signers = {name: keys.signer(name) for name in ISSUING}
+        self.lists = [
+            crl.Lists(name, keys.signer(name), base_url=config.issuance.base_url)
+            for name in ISSUING
+        ]
         self.ledger: Callable[[], dict[str, object]] | None = None
-        self._seals: dict[str, SoftwareSigner] = {}
+        self._seals: dict[str, Signer] = {}
         self.steady_clock = SteadyClock(config.clock, None)
         self.time_stamps = TimeStampUnit(
             keys.signer("tsa"), self.authority.tsa_policy, self.steady_clock
         )
 
-    def seal(self, key_name: str) -> SoftwareSigner:
+    def seal(self, key_name: str) -> Signer:
         """Open the key of a seal; it stays open."""
         if key_name not in self._seals:
             self._seals[key_name] = self.config.keystore.signer(key_name)

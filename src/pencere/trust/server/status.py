@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from pencere.kernel.errors import Invalid, Missing
 from pencere.trust import crl, ocsp, store, timestamps
+from pencere.trust.ocsp_request import LARGEST_REQUEST
 from pencere.trust.profile import AUTHORITIES
 from pencere.trust.server.bodies import read_body
 from pencere.trust.server.state import state_of
@@ -38,7 +39,7 @@ async def _answer(request: Request, encoded: bytes) -> Response:
 
 async def ocsp_post(request: Request) -> Response:
     """Answer a request in the body."""
-    return await _answer(request, await read_body(request, ocsp.LARGEST_REQUEST))
+    return await _answer(request, await read_body(request, LARGEST_REQUEST))
 
 
 async def ocsp_get(request: Request) -> Response:

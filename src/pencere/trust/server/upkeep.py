@@ -11,11 +11,13 @@ from starlette.concurrency import run_in_threadpool
 
 from pencere.kernel.errors import Unavailable
 from pencere.trust import credentials, crl, devices, sessions, store
-from pencere.trust.profile import AUTHORITIES, ISSUING
+from pencere.trust.profile import AUTHORITIES
 from pencere.trust.server.state import State
 
 log = logging.getLogger(__name__)
 
+# Lists are renewed at half of their life: less than this, and their publisher has stopped.
+LEFT_S = 6 * 3600
 PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
 
 
@@ -44,12 +46,9 @@ def upkeep(state: State) -> None:
             " do update set seen = greatest(trust.clock_mark.seen, excluded.seen)",
             (state.steady_clock.now(),),
         )
-    for name in ISSUING:
+    for lists in state.lists:
         with state.pool.connection() as connection:
-            encoded = crl.renew(connection, name, state.list_signers[name], at=now)
-        path = state.config.pki / f"{name}.crl"
-        if not path.exists() or path.read_bytes() != encoded:
-            crl.publish(encoded, state.config.pki, name)
+            crl.renew(connection, lists, state.config.pki, at=now)
 
 
 def checks(state: State) -> list[dict[str, object]]:
@@ -63,10 +62,14 @@ def checks(state: State) -> list[dict[str, object]]:
     try:
         with state.pool.connection(timeout=2) as connection:
             for issuer in AUTHORITIES:
-                in_force = crl.in_force(connection, issuer)
-                left = (in_force[1] - now).total_seconds() if in_force else 0.0
-                state.metrics.list_seconds.labels(issuer).set(left)
-                add(f"crl {issuer}", f"{left / 3600:.0f} hours left", ok=left > 0)
+                ends_at = crl.ends(connection, issuer)
+                for scope, ends in ends_at.items():
+                    left = (ends - now).total_seconds()
+                    state.metrics.list_seconds.labels(issuer, scope).set(left)
+                # A list that nobody renews is told of before it ends.
+                left = (min(ends_at.values()) - now).total_seconds() if ends_at else 0.0
+                kinds = f"{len(ends_at)} lists, " if len(ends_at) > 1 else ""
+                add(f"crl {issuer}", f"{kinds}{left / 3600:.0f} hours left", ok=left > LEFT_S)
         add("database", "answers", ok=True)
     except Exception as error:
         add("database", type(error).__name__, ok=False)
