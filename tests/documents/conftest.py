@@ -15,6 +15,7 @@ import pytest
 import requests
 from cryptography import x509
 from hypothesis import settings
+from tests.documents.formats_world import make_world
 
 from pencere.documents.make import make_pdf
 from pencere.documents.remote import SealService
@@ -173,3 +174,9 @@ def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
         else:
             return
     raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="session")
+def world(trust_centre, tmp_path_factory):
+    """People with keys in files, and the services that signing needs."""
+    return make_world(trust_centre, tmp_path_factory.mktemp("people"))
