@@ -83,12 +83,12 @@ def register(connection: Connection, registration: Registration, *, at: datetime
 
 
 def find(connection: Connection, holder: str, phone: str) -> Device | None:
-    """Return the phone of a person with that number whose certificates are in force."""
+    """Return the phone of a person with that number whose certificates are in force, none held."""
     row = connection.execute(
         "select id, holder, authentication_serial, signature_serial from trust.device d"
         " where holder = %s and phone = %s and closed_at is null and not exists ("
-        "  select from trust.revocation r"
-        "  where r.serial in (d.authentication_serial, d.signature_serial))",
+        "  select from trust.not_good n"
+        "  where n.serial in (d.authentication_serial, d.signature_serial))",
         (holder, phone),
     ).fetchone()
     return Device(row[0], row[1], bytes(row[2]), bytes(row[3])) if row else None

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from psycopg.rows import class_row
 
-from pencere.kernel.errors import Conflict, Invalid, Missing
-from pencere.trust import store
+from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
+from pencere.trust import pins, store
 from pencere.trust.devices import Device
 from pencere.trust.store import Connection
 
@@ -112,6 +112,8 @@ def ask(
     result = None if device else Result.NOT_MID_CLIENT
     if device and len(waiting(connection, device, at=at)) >= MOST_AT_ONCE:
         result = Result.DELIVERY_ERROR
+    if device and pins.tries_left(connection, device.id).get(question.kind) == 0:
+        result = Result.SIM_ERROR
     session = uuid.uuid4()
     connection.execute(
         "insert into trust.session (id, relying_party, kind, device, digest, hash_type, language,"
@@ -208,6 +210,7 @@ def answer(
         Conflict: `session.answered` or `session.expired`.
         Invalid: `session.signature`, false; the session is completed with
             SIGNATURE_HASH_MISMATCH. `session.certificate`, revoked meanwhile. `session.result`.
+        Refused: `session.pin`, no PIN was right for this request.
     """
     row = connection.execute(
         "select kind, digest, hash_type, result, expires_at from trust.session"
@@ -229,6 +232,8 @@ def answer(
     if signature is None:
         _complete(connection, session, answer.result, None, at=at)
         return
+    if pins.is_counted_here(connection, device.id) and not pins.has_passed(connection, session):
+        raise Refused("session.pin")
     certificate = _certificate_in_force(connection, device, kind)
     if certificate is None:
         _complete(connection, session, Result.NOT_MID_CLIENT, None, at=at)
@@ -239,6 +244,28 @@ def answer(
         connection.commit()
         raise Invalid("session.signature")
     _complete(connection, session, Result.OK, signature, at=at)
+
+
+def refuse_other(connection: Connection, device: Device, session: uuid.UUID, kind: Kind) -> None:
+    """Refuse a request that is not this phone's, or for the other key.
+
+    Raises:
+        Missing: `session.missing`.
+    """
+    row = connection.execute(
+        "select exists (select from trust.session where id = %s and device = %s and kind = %s"
+        " and result is null)",
+        (session, device.id, kind),
+    ).fetchone()
+    if not (row and row[0]):
+        raise Missing("session.missing")
+
+
+def block(connection: Connection, device: Device, kind: Kind, *, at: datetime) -> None:
+    """End what waits for a key whose PIN is blocked."""
+    for one in waiting(connection, device, at=at):
+        if one.kind == kind:
+            _complete(connection, one.id, Result.SIM_ERROR, None, at=at)
 
 
 def is_signed(

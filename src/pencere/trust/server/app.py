@@ -3,9 +3,10 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pencere.kernel.errors import PencereError, Refused, Unavailable
 from pencere.ledger.sequencer import Sequencer
-from pencere.trust.server import csc, device, mid, status
+from pencere.trust.server import csc, device, mid, ra, status
 from pencere.trust.server.config import TrustConfig
 from pencere.trust.server.state import State, listening, state_of
 from pencere.trust.server.upkeep import checks, keeping_up, load_mark
@@ -29,6 +30,9 @@ from pencere.trust.timestamps import parse_request
 from pencere.trust.timestamps import request as time_stamp_request
 
 log = logging.getLogger(__name__)
+
+# Facts of a refusal that a caller needs to say what to do; the others are for the log.
+TOLD = ("field", "left", "state", "count", "reason")
 
 
 def create_app(config: TrustConfig) -> Starlette:
@@ -43,6 +47,7 @@ def create_app(config: TrustConfig) -> Starlette:
         *mid.routes,
         *device.routes,
         *csc.routes,
+        *ra.routes,
         Route("/healthz", healthz, name="healthz"),
         Route("/metrics", metrics, name="metrics"),
         Route("/openapi.json", openapi, name="openapi"),
@@ -80,6 +85,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             stack.callback(sequencer.stop)
         await stack.enter_async_context(listening(state))
         await stack.enter_async_context(keeping_up(state))
+        await stack.enter_async_context(ra.carrying_on(state))
         yield
 
 
@@ -124,10 +130,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
         "credential.token",
         "device.token",
         "device.proof",
+        "ra.channel",
+        "enrolment.code",
+        "compromise.proof",
     }
     status_code = 401 if is_unproven else error.status
     log.info("request_refused path=%s error=%s", _template(request), error)
-    return _error(request, status_code, error.code, field=error.facts.get("field"))
+    told = {name: error.facts[name] for name in TOLD if name in error.facts}
+    return _error(request, status_code, error.code, told=told)
 
 
 async def _unavailable(request: Request, _error_: Exception) -> Response:
@@ -146,17 +156,20 @@ def _error(
     status_code: int,
     code: str,
     *,
-    field: object = None,
+    told: Mapping[str, object] = MappingProxyType({}),
     trace: uuid.UUID | None = None,
 ) -> Response:
     """Answer in the shape of the protocol: CSC's error pair, or Mobile-ID's with a trace."""
-    described = f"{code} {field}" if field else code
+    described = f"{code} {told['field']}" if "field" in told else code
     if request.url.path.startswith("/csc/"):
         names = {401: "invalid_token", 403: "access_denied", 503: "service_unavailable"}
         name = names.get(status_code, "server_error" if status_code >= 500 else "invalid_request")
         return JSONResponse({"error": name, "error_description": described}, status_code)
     state = state_of(request)
+    if request.url.path.startswith("/ra/"):
+        described = code
     content = {
+        **told,
         "error": described,
         "time": state.clock.now().isoformat(),
         "traceId": str(trace or uuid.uuid4()),

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from pencere.kernel.errors import Invalid, Refused
+from pencere.trust.pins import PURPOSES, Half, Halves
 
 LARGEST_JSON = 262_144
 
@@ -93,3 +94,23 @@ def timeout_of(request: Request, *, longest_s: float = 60.0) -> float:
         return min(max(int(request.query_params.get("timeoutMs", "0")) / 1000, 0.0), longest_s)
     except ValueError as error:
         raise Invalid("request.field", field="timeoutMs") from error
+
+
+def halves_of(content: Mapping[str, Any]) -> Halves | None:
+    """Return the centre's halves of a phone's PINs; None when it sends none."""
+    given = content.get("pins")
+    if given is None:
+        return None
+    if not isinstance(given, dict) or set(given) != set(PURPOSES):
+        raise Invalid("request.field", field="pins")
+    return {purpose: half_of(given[purpose], "pins") for purpose in PURPOSES}
+
+
+def half_of(given: object, name: str) -> Half:
+    """Return the centre's half of one PIN."""
+    if not isinstance(given, dict):
+        raise Invalid("request.field", field=name)
+    return Half(
+        bytes_of(given.get("verifier"), name, longest=44),
+        bytes_of(given.get("share"), name, longest=44),
+    )

@@ -13,6 +13,7 @@ class TrustConfig:
     """Database, keys and public files of the service.
 
     `pki` is where lists are published as files. The root's key is never opened by the service.
+    `ra_secret` proves office and portal at `/ra`; None: nobody is let in there.
     `ledger_origin` names the log of the trust database; None leaves its order to another process.
     """
 
@@ -23,3 +24,4 @@ class TrustConfig:
     clock: Clock = field(default_factory=SystemClock)
     most_connections: int = 8
     upkeep_interval_s: float = 5.0
+    ra_secret: str | None = field(default=None, repr=False)
