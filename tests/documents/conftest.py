@@ -100,7 +100,7 @@ def trust_centre(postgres, _templates, tmp_path_factory):
             "BASE_URL": base_url,
             "FOLDER": str(folder),
             "PASSPHRASE": PASSPHRASE,
-            "PYTHONPATH": str(folder),
+            "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
         },
         stdout=log,
         stderr=subprocess.STDOUT,
