@@ -154,8 +154,11 @@ def platform() -> Iterator[Platform]:
         yield Platform(Path(given), int(os.environ.get("PENCERE_E2E_BASE_PORT", "8000")))
         return
     folder = Path(tempfile.mkdtemp(prefix="pencere-e2e-"))
-    platform = Platform(folder, BASE_PORT)
-    started = platform.command("up", "--detach", "--people", str(PEOPLE), check=False)
+    for base_port in range(BASE_PORT, BASE_PORT + 4000, 1000):  # one may be in use by another run
+        platform = Platform(folder, base_port)
+        started = platform.command("up", "--detach", "--people", str(PEOPLE), check=False)
+        if "port.taken" not in started.stdout + started.stderr:
+            break
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         yield platform
