@@ -1,7 +1,10 @@
 """People with keys of every kind, and the services that signing needs, for the format tests."""
 
+import os
+import shutil
 from dataclasses import dataclass, replace
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,3 +98,18 @@ def holding(made, files=None) -> bool:
 
 def opened(signed, **changes) -> bytes:
     return replace(signed, **changes).encoded()
+
+
+def private_key(world):
+    """Return the key itself, for other libraries."""
+    content = world.files["first"].read_bytes()
+    return pkcs12.load_key_and_certificates(content, PASSWORD.encode())[0]
+
+
+def tool(name):
+    """Return the path of a program; CI must have it."""
+    path = shutil.which(name)
+    if path is None and not os.environ.get("CI"):
+        pytest.skip(f"{name} is not installed")
+    assert path is not None, f"{name} is not installed"
+    return path
