@@ -7,6 +7,7 @@ _PAGES = (
     ("portal", "portal", ""),
     ("office", "office", ""),
     ("phones of the demo persons", "phones", ""),
+    ("SİMA of the demo persons", "sima", ""),
     ("gateway, portal's node", "gateway-portal", "/r1/"),
     ("gateway, agencies' node", "gateway-agencies", "/r1/"),
     ("certification centre", "trust", "/ca/root.crt"),

@@ -9,7 +9,20 @@ from pencere.ops.installation import DATABASES, Installation
 from pencere.ops.postgres import Cluster
 
 # Only what we make ourselves: the folder may have been chosen by mistake.
-FOLDERS = ("run", "log", "secrets", "pki", "trust", "keys", "phones", "bank", "files", "pg")
+FOLDERS = (
+    "run",
+    "log",
+    "secrets",
+    "pki",
+    "trust",
+    "keys",
+    "phones",
+    "sima",
+    "cards",
+    "bank",
+    "files",
+    "pg",
+)
 
 
 def forget(installation: Installation) -> None:

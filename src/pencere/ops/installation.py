@@ -127,6 +127,16 @@ class Installation:
         return self._folder("phones", mode=0o700)
 
     @property
+    def sima(self) -> Path:
+        """Memory of the simulated SİMA applications."""
+        return self._folder("sima", mode=0o700)
+
+    @property
+    def cards(self) -> Path:
+        """Cards of the demo persons, as PKCS#12 files."""
+        return self._folder("cards", mode=0o700)
+
+    @property
     def bank(self) -> Path:
         """Books of the simulated payment provider."""
         return self._folder("bank", mode=0o700)

@@ -1,6 +1,6 @@
 """The steps in their order."""
 
-from pencere.cli.boot import gateway, phones, registers, trust, web
+from pencere.cli.boot import cards, gateway, phones, registers, sima, trust, web
 from pencere.cli.progress import Progress, step
 from pencere.cli.roles.ledger import LEDGERS, ledger_signer
 from pencere.countries.country import Country
@@ -33,6 +33,10 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
     with step(progress, "Phones of the demo persons") as outcome:
         count = phones.hand_out(installation, centre, country, progress)
         outcome.append(f"{count} phones with certificates")
+    with step(progress, "SİMA and cards of the demo persons") as outcome:
+        sima.hand_out(installation, centre, country, progress)
+        count = cards.hand_out(installation, centre, country, progress)
+        outcome.append(f"{count} persons have both")
     with step(progress, "State register and directory") as outcome:
         web.prepare(installation)
         outcome.append(f"version {web.publish_directory(installation, nodes)}")

@@ -11,6 +11,7 @@ ORDER: Mapping[str, Sequence[str]] = {
     "trust": (),
     "registers": (),
     "phones": ("trust",),
+    "sima": (),
     "bank": (),
     "gateway-agencies": ("trust", "registers"),
     "gateway-portal": ("trust",),

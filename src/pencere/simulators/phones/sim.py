@@ -80,7 +80,7 @@ class Sim:
         algorithm = _HASHES.get(hash_type)
         if algorithm is None or len(digest) != algorithm.digest_size:
             raise Invalid("phone.digest")
-        key = self._unlock(purpose, pin)
+        key = self.unlock(purpose, pin)
         return key.sign(digest, ec.ECDSA(utils.Prehashed(algorithm)))
 
     def prove(self, data: bytes) -> bytes:
@@ -103,7 +103,23 @@ class Sim:
             write_durably(self._folder / f"{purpose}.key", _dump(key, pin.encode()))
             self._set_tries(purpose, MOST_TRIES)
 
-    def _unlock(self, purpose: Purpose, pin: str) -> ec.EllipticCurvePrivateKey:
+    def certificate(self, purpose: Purpose) -> x509.Certificate:
+        """Return the certificate of a key.
+
+        Raises:
+            Missing: `phone.certificate`, there is none yet.
+        """
+        path = self._folder / f"{purpose}.crt"
+        if not path.exists():
+            raise Missing("phone.certificate")
+        return x509.load_der_x509_certificate(path.read_bytes())
+
+    def unlock(self, purpose: Purpose, pin: str) -> ec.EllipticCurvePrivateKey:
+        """Return the key that a PIN opens; who gets it lets it go when the errand is done.
+
+        Raises:
+            Refused: `pin.wrong` with `left`, or `pin.blocked`.
+        """
         with self._lock:
             left = self.tries_left(purpose)
             if left <= 0:
