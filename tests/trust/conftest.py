@@ -74,7 +74,9 @@ def _foundation(
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         create_database(server, name, owner="trust_owner", template=_templates("trust"))
     url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
-    centre_at(url, folder, FixedClock(NOW)).found()
+    centre = centre_at(url, folder, FixedClock(NOW))
+    centre.found()
+    centre.issuance.close()  # nobody may be connected to a database that is copied
     return name, folder
 
 

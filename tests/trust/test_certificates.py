@@ -3,9 +3,7 @@
 import psycopg
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from tests.trust.conftest import (
     AYDAN,
     NOW,
@@ -19,11 +17,11 @@ from tests.trust.conftest import (
 )
 
 from pencere.kernel.errors import Conflict, Invalid, Misconfigured, Refused
-from pencere.trust import lint, store
+from pencere.trust import reservations, store
 from pencere.trust.ceremony import Person
 from pencere.trust.contents import Holder
 from pencere.trust.keystore import Keystore
-from pencere.trust.profile import AUTHORITIES, ISSUING, load_profile
+from pencere.trust.profile import AUTHORITIES, ISSUING
 
 SIGNING = [*AUTHORITIES, "tsa", "directory", *(f"ocsp-{name}" for name in AUTHORITIES)]
 
@@ -183,38 +181,6 @@ def test_a_name_that_breaks_a_rule_is_not_signed_and_its_serial_is_settled(
     assert rows == [("refused", None)]
 
 
-def mutated(certificate: x509.Certificate, without: x509.ObjectIdentifier) -> x509.Certificate:
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = x509.CertificateBuilder(
-        certificate.issuer,
-        certificate.subject,
-        key.public_key(),
-        certificate.serial_number,
-        certificate.not_valid_before_utc.replace(tzinfo=None),
-        certificate.not_valid_after_utc.replace(tzinfo=None),
-        [one for one in certificate.extensions if one.oid != without],
-    )
-    return builder.sign(key, hashes.SHA256())
-
-
-@pytest.mark.parametrize(
-    ("oid", "finding"),
-    [
-        ("1.3.6.1.5.5.7.1.3", "own.statements_absent"),
-        ("2.5.29.31", "own.crl_pointer_absent"),
-        ("1.3.6.1.5.5.7.1.1", "own.access_absent"),
-        ("2.5.29.32", "own.policies_absent"),
-    ],
-)
-def test_our_own_rules_see_what_pkilint_misses(aydan: Enrolee, oid: str, finding: str) -> None:
-    certificate = mutated(aydan.signature, x509.ObjectIdentifier(oid))
-
-    with pytest.raises(Refused, match=finding):
-        lint.gate(
-            certificate, certificate.public_bytes(Encoding.DER), load_profile("person-signature")
-        )
-
-
 def test_each_certificate_leaves_a_leaf_without_a_personal_number(
     founded: Founded, aydan: Enrolee
 ) -> None:
@@ -291,7 +257,7 @@ def test_a_stop_during_the_signature_leaves_a_serial_that_is_revoked_and_never_u
         )
 
     with founded.connect() as connection:
-        condemned = store.condemn_reservations(
+        condemned = reservations.condemn(
             connection, before=NOW.replace(hour=10), at=NOW.replace(hour=10)
         )
         status = store.status(

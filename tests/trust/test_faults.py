@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from tests.trust.conftest import NOW, Founded
 
-from pencere.trust import store
+from pencere.trust import reservations, store
 from pencere.trust.ocsp import TRY_LATER
 from pencere.trust.server import TrustConfig, create_app
 
@@ -105,7 +105,7 @@ def test_a_kill_during_the_signature_leaves_a_revoked_serial(founded: Founded) -
         row = connection.execute(
             "select serial, state from trust.certificate where holder = 'NTRAZ-x'"
         ).fetchone()
-        condemned = store.condemn_reservations(
+        condemned = reservations.condemn(
             connection, before=NOW + timedelta(minutes=5), at=NOW + timedelta(minutes=6)
         )
     assert (done.returncode, row[1], condemned) == (-signal.SIGKILL, "reserved", [bytes(row[0])])

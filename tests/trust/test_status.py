@@ -16,7 +16,7 @@ from pkilint.pkix import crl as crl_lint
 from pkilint.pkix import extension, name
 from tests.trust.conftest import NOW, Enrolee, Founded, openssl, write_pem
 
-from pencere.trust import crl, store
+from pencere.trust import crl, reservations, store
 from pencere.trust.ocsp import MALFORMED, UNAUTHORIZED, Responder, Responders
 from pencere.trust.profile import AUTHORITIES, ISSUING
 
@@ -152,11 +152,13 @@ def mutated_serial(founded: Founded, aydan: Enrolee) -> x509.Certificate:
 
 def test_a_certificate_that_was_perhaps_signed_is_revoked(founded: Founded) -> None:
     with founded.connect() as connection:
-        store.reserve(
+        reservations.reserve(
             connection,
-            store.Reservation(
-                1 << 126, "issuing-person", "seal", "x", b"", NOW, NOW + timedelta(days=9)
-            ),
+            [
+                reservations.Reservation(
+                    1 << 126, "issuing-person", "seal", "x", b"", NOW, NOW + timedelta(days=9)
+                )
+            ],
             at=NOW,
         )
     key = ec.generate_private_key(ec.SECP256R1())

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.errors import Misconfigured, Missing
-from pencere.trust import credentials, crl, devices, relying_parties, store
+from pencere.trust import credentials, crl, devices, relying_parties, reservations, store
 from pencere.trust.algorithms import PublicKey
 from pencere.trust.contents import Holder
 from pencere.trust.durable import write_durably
@@ -76,7 +76,7 @@ class Centre:
         self.pki.mkdir(parents=True, exist_ok=True)
         with psycopg.connect(self.issuance.conninfo) as connection:
             now = self.issuance.clock.now()
-            store.condemn_reservations(connection, before=now - PERHAPS_SIGNED_AFTER, at=now)
+            reservations.condemn(connection, before=now - PERHAPS_SIGNED_AFTER, at=now)
         self._ensure("root", "root", "root")
         for name in ISSUING:
             self._ensure(name, name, "root")
@@ -85,6 +85,7 @@ class Centre:
         for name in ("tsa", "directory"):
             self._ensure(name, name, "issuing-infrastructure")
         self.keystore.create("ledger")  # signs the heads of the log; needs no certificate
+        self.keystore.create(wrapping.KEY_NAME, wrapping.ALGORITHM)  # nor does this one
         self._publish()
 
     def register_relying_party(self, identifier: uuid.UUID, name: str, secret: str) -> None:

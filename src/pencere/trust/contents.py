@@ -16,6 +16,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from pencere.kernel.errors import Invalid
 from pencere.trust import der
 from pencere.trust.algorithms import P256, P384, Algorithm, PrivateKey, PublicKey, algorithm_of
+from pencere.trust.partitions import address, shard_of
 from pencere.trust.profile import Authority, Profile, Statements
 
 ATTRIBUTES = {
@@ -140,13 +141,13 @@ def _further_extensions(draft: Draft) -> list[tuple[x509.ExtensionType, bool]]:
     profile = draft.profile
     found: list[tuple[x509.ExtensionType, bool]] = []
     if profile.policies:
-        found.append((_policies(profile), False))
+        found.append((_policies(profile, draft.authority), False))
     if usage := profile.extended_key_usage:
         purposes = [x509.ObjectIdentifier(oid) for oid in usage.purposes]
         found.append((x509.ExtendedKeyUsage(purposes), usage.critical))
     if profile.alternative_names:
         found.append((_alternative_names(draft.holder), False))
-    found += _status(profile, draft.issuer, draft.base_url)
+    found += _status(draft)
     if profile.no_check:
         found.append((x509.OCSPNoCheck(), False))
     if profile.statements:
@@ -157,10 +158,11 @@ def _further_extensions(draft: Draft) -> list[tuple[x509.ExtensionType, bool]]:
     return found
 
 
-def _policies(profile: Profile) -> x509.CertificatePolicies:
-    # No pointer to the practice statement: RFC 5280 section 4.2.1.4 recommends bare identifiers.
+def _policies(profile: Profile, authority: Authority) -> x509.CertificatePolicies:
+    # RFC 5280 section 4.2.1.4 recommends bare identifiers, so a pointer stands only where wanted.
+    pointer = [authority.practice_statement] if profile.practice_statement else None
     return x509.CertificatePolicies(
-        [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in profile.policies]
+        [x509.PolicyInformation(x509.ObjectIdentifier(oid), pointer) for oid in profile.policies]
     )
 
 
@@ -176,10 +178,9 @@ def _alternative_names(holder: Holder) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName(names)
 
 
-def _status(
-    profile: Profile, issuer: IssuerFacts, base_url: str
-) -> list[tuple[x509.ExtensionType, bool]]:
-    status, access = profile.status, []
+def _status(draft: Draft) -> list[tuple[x509.ExtensionType, bool]]:
+    status, issuer, base_url = draft.profile.status, draft.issuer, draft.base_url
+    access = []
     found: list[tuple[x509.ExtensionType, bool]] = []
     if status.ocsp:
         access.append((AuthorityInformationAccessOID.OCSP, f"{base_url}/ocsp"))
@@ -194,8 +195,9 @@ def _status(
         ]
         found.append((x509.AuthorityInformationAccess(descriptions), False))
     if status.crl:
-        address = x509.UniformResourceIdentifier(f"{base_url}/crl/{issuer.name}.crl")
-        point = x509.DistributionPoint([address], None, None, None)
+        part = shard_of(issuer.name, draft.serial)
+        name = x509.UniformResourceIdentifier(address(base_url, issuer.name, part))
+        point = x509.DistributionPoint([name], None, None, None)
         found.append((x509.CRLDistributionPoints([point]), False))
     return found
 

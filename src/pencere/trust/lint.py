@@ -4,69 +4,67 @@ pkilint takes half a second and some 60 MiB to load, so only a process that issu
 at its first certificate.
 """
 
+import ipaddress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from pencere.kernel.errors import Refused
-from pencere.trust.contents import QC_STATEMENTS
-from pencere.trust.profile import Profile
+from pencere.trust.algorithms import PublicKey
+from pencere.trust.own_lint import own_findings
+from pencere.trust.profile import Authority, Profile
 
 # An installation on one machine answers at 127.0.0.1, and its certificates must say so. Only
 # then is the rule against addresses without a public name passed over.
 _OF_LOOPBACK = "etsi.internal_domain_name"
+# RFC 5280 section 4.2.1.4 recommends bare policy identifiers and pkilint gives notice of any
+# qualifier: passed over only where a profile asks for the pointer to the practice statement.
+_OF_POINTER = "pkix.certificate_policies_policy_has_qualifier"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Who is about to sign, and where the centre answers."""
+
+    issuer_name: str
+    issuer_key: PublicKey
+    authority: Authority
+    base_url: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether status is answered at a loopback address."""
+        try:
+            return ipaddress.ip_address(urlsplit(self.base_url).hostname or "").is_loopback
+        except ValueError:
+            return False
 
 
 def gate(
-    certificate: x509.Certificate, encoded: bytes, profile: Profile, *, is_loopback: bool = False
+    certificate: x509.Certificate, encoded: bytes, profile: Profile, surroundings: Surroundings
 ) -> None:
     """Let a certificate through to the key or refuse it.
-
-    `is_loopback` says that status is answered at a loopback address.
 
     Raises:
         Refused: `certificate.lint` with the codes of all findings at NOTICE or above.
     """
-    found = {*_foreign_findings(encoded, profile.lint), *own_findings(certificate, profile)}
-    findings = sorted(found - {_OF_LOOPBACK} if is_loopback else found)
-    if findings:
-        raise Refused("certificate.lint", profile=profile.name, findings=", ".join(findings))
+    found = set(own_findings(certificate, profile, surroundings))
+    passed_over = set()
+    if surroundings.is_loopback:
+        passed_over.add(_OF_LOOPBACK)
+    if profile.practice_statement:
+        passed_over.add(_OF_POINTER)
+    if profile.lint != "none":
+        found |= set(foreign_findings(encoded, profile.lint)) - passed_over
+    if found:
+        raise Refused("certificate.lint", profile=profile.name, findings=", ".join(sorted(found)))
 
 
-def own_findings(certificate: x509.Certificate, profile: Profile) -> list[str]:
-    """Return what our profile demands and pkilint lets pass (seen by mutation tests)."""
-    extensions = certificate.extensions
-    present = {extension.oid for extension in extensions}
-    demanded = {
-        "own.statements_absent": (profile.statements is not None, QC_STATEMENTS),
-        "own.crl_pointer_absent": (profile.status.crl, x509.CRLDistributionPoints.oid),
-        "own.access_absent": (
-            profile.status.ocsp or profile.status.issuer,
-            x509.AuthorityInformationAccess.oid,
-        ),
-        "own.policies_absent": (bool(profile.policies), x509.CertificatePolicies.oid),
-        "own.purpose_absent": (
-            profile.extended_key_usage is not None,
-            x509.ExtendedKeyUsage.oid,
-        ),
-        "own.no_check_absent": (profile.no_check, x509.OCSPNoCheck.oid),
-        "own.alternative_names_absent": (
-            profile.alternative_names,
-            x509.SubjectAlternativeName.oid,
-        ),
-    }
-    findings = [code for code, (wanted, oid) in demanded.items() if wanted and oid not in present]
-    if len(list(certificate.subject)) != len(profile.subject):
-        findings.append("own.subject_incomplete")
-    if extensions.get_extension_for_class(x509.BasicConstraints).value.ca != profile.ca:
-        findings.append("own.authority")
-    if certificate.serial_number.bit_length() < 64:  # CA/B BR 7.1: 64 bits from a CSPRNG
-        findings.append("own.serial_short")
-    return findings
-
-
-def _foreign_findings(encoded: bytes, kind: str) -> list[str]:
+def foreign_findings(encoded: bytes, kind: str) -> list[str]:
+    """Return what pkilint finds at NOTICE or above."""
     from pkilint import finding_filter, loader, validation  # noqa: PLC0415 -- slow, see above
 
     document = loader.load_der_certificate(encoded, "to be signed")

@@ -49,7 +49,11 @@ class Status:
 
 @dataclass(frozen=True)
 class Profile:
-    """One kind of certificate. `issuer` is an authority's name, `self` or `any`."""
+    """One kind of certificate. `issuer` is an authority's name, `self` or `any`.
+
+    `curve` names the algorithm of keys that the centre makes for it, `accepts` those of keys that
+    others bring. `practice_statement` adds a pointer to it, on which the linter gives notice.
+    """
 
     name: str
     issuer: str
@@ -66,6 +70,9 @@ class Profile:
     statements: Statements | None = None
     status: Status = field(default_factory=Status)
     no_check: bool = False
+    accepts: tuple[str, ...] = ("P-256", "P-384", "RSA-3072")
+    practice_statement: bool = False
+    is_experimental: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Authority:
     tsa_policy: str
     disclosure_statements: tuple[Disclosure, ...]
     names: Mapping[str, str]
+    practice_statement: str = ""
+    experimental: bool = False
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -128,6 +137,8 @@ def load_profile(name: str) -> Profile:
             status=Status(**content.pop("status", {})),
             subject=tuple(content.pop("subject")),
             key_usage=frozenset(content.pop("key_usage")),
+            accepts=tuple(content.pop("accepts", ("P-256", "P-384", "RSA-3072"))),
+            is_experimental=bool(content.pop("experimental", False)),
             **content,
         )
     except (TypeError, KeyError) as error:

@@ -46,6 +46,9 @@ class Signer(Protocol):
     def sign_digest(self, digest: bytes) -> bytes:
         """Return the signature over a digest made with `hash_algorithm`; raises as `sign`."""
 
+    def ready(self) -> None:
+        """Return if the key can be used at this moment, else raise Unavailable `token.*`."""
+
 
 class Vouched:
     """What signers of every kind have: certificates above the key."""
@@ -87,6 +90,9 @@ class SoftwareSigner(Vouched):
     def hash_algorithm(self) -> Hash:
         """The hash that goes with the key."""
         return hash_of(self.algorithm)
+
+    def ready(self) -> None:
+        """Return: a key in memory is always there."""
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature over `data`."""

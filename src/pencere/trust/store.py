@@ -28,19 +28,6 @@ class Reason(IntEnum):
 
 
 @dataclass(frozen=True)
-class Reservation:
-    """A serial number and the exact bytes that are about to be signed."""
-
-    serial: int
-    issuer: str
-    profile: str
-    holder: str
-    tbs: bytes
-    not_before: datetime
-    not_after: datetime
-
-
-@dataclass(frozen=True)
 class Status:
     """What is known of a serial number. A row never signed, or perhaps signed, says so itself.
 
@@ -91,43 +78,6 @@ class Event:
 def serial_bytes(serial: int) -> bytes:
     """Return a serial number as the 16 bytes it is kept under."""
     return serial.to_bytes(max(16, (serial.bit_length() + 7) // 8), "big")
-
-
-def reserve(connection: Connection, reservation: Reservation, *, at: datetime) -> None:
-    """Put a serial number and what will be signed under it on record."""
-    connection.execute(
-        "insert into trust.certificate"
-        " (serial, issuer, profile, holder, tbs, not_before, not_after, reserved_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            serial_bytes(reservation.serial),
-            reservation.issuer,
-            reservation.profile,
-            reservation.holder,
-            reservation.tbs,
-            reservation.not_before,
-            reservation.not_after,
-            at,
-        ),
-    )
-
-
-def refuse(connection: Connection, serial: int) -> None:
-    """Settle a reservation whose bytes were never signed."""
-    connection.execute(
-        "update trust.certificate set state = 'refused' where serial = %s", (serial_bytes(serial),)
-    )
-
-
-def store_issued(
-    connection: Connection, serial: int, encoded: bytes, sha256: bytes, *, at: datetime
-) -> None:
-    """Settle a reservation with the certificate."""
-    connection.execute(
-        "update trust.certificate set state = 'issued', encoded = %s, sha256 = %s, issued_at = %s"
-        " where serial = %s",
-        (encoded, sha256, at, serial_bytes(serial)),
-    )
 
 
 def unrevoked(connection: Connection, profile: str, holder: str) -> list[bytes]:
@@ -208,19 +158,6 @@ def record_revocation(
         raise Conflict("certificate.revoked_already") from error
     except psycopg.errors.ForeignKeyViolation as error:
         raise Missing("certificate.missing") from error
-
-
-def condemn_reservations(connection: Connection, *, before: datetime, at: datetime) -> list[bytes]:
-    """Revoke what was reserved and never settled: it may have been signed. Return the serials."""
-    rows = connection.execute(
-        "insert into trust.revocation (serial, revoked_at, reason)"
-        " select serial, %s, %s from trust.certificate c where state = 'reserved'"
-        " and reserved_at < %s"
-        " and not exists (select from trust.revocation r where r.serial = c.serial)"
-        " returning serial",
-        (at, Reason.CESSATION_OF_OPERATION, before),
-    ).fetchall()
-    return [bytes(row[0]) for row in rows]
 
 
 def events_since(connection: Connection, issuer: str, seen: int) -> tuple[list[Event], int]:

@@ -118,6 +118,18 @@ class Token:
             raise Unavailable("token.key_differs", token=self._place.label) from error
         return key
 
+    def look(self, token_id: bytes) -> None:
+        """Return if the token is there and has the private key."""
+
+        def find(session: Any) -> None:
+            import pkcs11  # noqa: PLC0415 -- as above
+
+            self._keys[token_id] = session.get_key(
+                object_class=pkcs11.ObjectClass.PRIVATE_KEY, id=token_id
+            )
+
+        self._use(find)
+
     def sign_digest(self, token_id: bytes, algorithm: Algorithm, digest: bytes) -> bytes:
         """Return the signature over a digest, in the form that certificates carry."""
 
@@ -223,6 +235,10 @@ class TokenSigner(Vouched):
         """Return the signature over `data`."""
         refuse_other_use(self.role, data)
         return self._sign(data)
+
+    def ready(self) -> None:
+        """Return if the token is there and has the key."""
+        self._token.look(self._token_id)
 
     def prove(self, request_info: bytes) -> bytes:
         """Return the signature over a CertificationRequestInfo, which a key of any role may give.

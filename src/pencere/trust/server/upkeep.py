@@ -10,7 +10,7 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 
 from pencere.kernel.errors import Unavailable
-from pencere.trust import credentials, crl, devices, sessions, store
+from pencere.trust import credentials, crl, devices, reservations, sessions
 from pencere.trust.profile import AUTHORITIES
 from pencere.trust.server.state import State
 
@@ -33,7 +33,7 @@ def upkeep(state: State) -> None:
     """Do everything that is due."""
     now = state.clock.now()
     with state.pool.connection() as connection:
-        for serial in store.condemn_reservations(
+        for serial in reservations.condemn(
             connection, before=now - PERHAPS_SIGNED_AFTER, at=now
         ):
             log.warning("certificate_perhaps_issued serial=%s", serial.hex())
