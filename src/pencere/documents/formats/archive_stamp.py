@@ -5,7 +5,7 @@ value and unsigned attribute that was there when it was made; what came later is
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 
@@ -46,14 +46,17 @@ def check(
     try:
         loaded = tokens.load(token)
         kind, index = _index_of(loaded.signed.signers[0])
-        if content is None:
-            return tokens.check("archive", token, None, others=known)
-        over = _covered(signed, signer, content, index, loaded.imprint_algorithm)
-        missing = _missing(kind, parse(index), signed, signer)
+        listed = _listed(kind, parse(index), signed, signer)
+        over = None
+        if content is not None:
+            over = _covered(signed, signer, content, index, loaded.imprint_algorithm)
     except (Invalid, ValueError, IndexError):
         return tokens.check("archive", token, None, others=known)
-    found = tokens.check("archive", token, over, others=known)
-    if not missing:
+    proves = {tokens.sha256(signer.signature)}
+    for one in listed.present:
+        proves |= tokens.within(one)
+    found = tokens.check("archive", token, over, others=known, proves=frozenset(proves))
+    if listed.complete:
         return found
     return replace(found, problems=(*found.problems, "time_stamp.index_incomplete"))
 
@@ -66,14 +69,17 @@ def _index(signed: SignedData, signer: SignerInfo) -> bytes:
         algorithms.digest_identifier(_DIGEST),
         digests(sorted(signed.certificate_choices)),
         digests(sorted(signed.revocation_choices)),
-        digests(_attribute_values(signer)),
+        digests(list(_attribute_values(signer))),
     )
 
 
-def _attribute_values(signer: SignerInfo) -> list[bytes]:
-    return [
-        der.object_identifier(one.oid) + value for one in signer.unsigned for value in one.values
-    ]
+def _attribute_values(signer: SignerInfo) -> dict[bytes, bytes]:
+    """Return the values of unsigned attributes by what the index hashes: type and value."""
+    return {
+        der.object_identifier(one.oid) + value: value
+        for one in signer.unsigned
+        for value in one.values
+    }
 
 
 def _covered(
@@ -97,21 +103,38 @@ def _index_of(signer: SignerInfo) -> tuple[str, bytes]:
     raise Invalid("format.damaged", reason="no hash index")
 
 
-def _missing(kind: str, index: Node, signed: SignedData, signer: SignerInfo) -> bool:
-    """Say whether something that the stamp was over is no longer there."""
+@dataclass(frozen=True)
+class _Listed:
+    """What is still there of what a hash index lists."""
+
+    present: tuple[bytes, ...]
+    complete: bool
+
+
+def _listed(kind: str, index: Node, signed: SignedData, signer: SignerInfo) -> _Listed:
     parts = index.children()
     name = _DIGEST
     if len(parts) == 4:
         name = algorithms.digest_name(parts.pop(0))
     if len(parts) != 3:
         raise Invalid("format.damaged", reason="hash index")
-    values = _attribute_values(signer)
+    responses = {der.context(1, cms.OCSP_RESPONSE + one): one for one in signed.ocsps}
+    there: list[dict[bytes, bytes]] = [
+        {one: one for one in signed.certificate_choices},
+        {one: responses.get(one, one) for one in signed.revocation_choices},
+        _attribute_values(signer),
+    ]
     if kind == HASH_INDEX:
-        values = [Attribute(one.oid, one.values).encoded() for one in signer.unsigned]
-    for listed, there in zip(
-        parts, (signed.certificate_choices, signed.revocation_choices, values), strict=True
-    ):
-        present = {algorithms.digest(name, one) for one in there}
-        if any(node.octets() not in present for node in listed.children()):
-            return True
-    return False
+        there[2] = {
+            Attribute(one.oid, one.values).encoded(): one.values[0]
+            for one in signer.unsigned
+            if one.values
+        }
+    present: list[bytes] = []
+    complete = True
+    for nodes, choices in zip(parts, there, strict=True):
+        known = {algorithms.digest(name, one): value for one, value in choices.items()}
+        listed = [node.octets() for node in nodes.children()]
+        present += [known[one] for one in listed if one in known]
+        complete &= all(one in known for one in listed)
+    return _Listed(tuple(present), complete)

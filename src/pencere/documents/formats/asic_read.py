@@ -166,8 +166,13 @@ def _stamps(
             continue
         if name in manifests:
             manifest_name, listed = manifests[name]
+            covers = listed.covers(files)
             one = tokens.check(
-                "container", content, files[manifest_name], covers=listed.covers(files)
+                "container",
+                content,
+                files[manifest_name],
+                covers=covers,
+                proves=_proved([files[part] for part in covers]),
             )
             found.append(replace(one, problems=(*one.problems, *listed.problems(files))))
         elif simple and len(data) == 1:
@@ -176,6 +181,15 @@ def _stamps(
         else:
             found.append(tokens.check("container", content, None))
     return found
+
+
+def _proved(covered: list[bytes]) -> frozenset[bytes]:
+    """Return what a stamp over a manifest proves: what lies in the signatures it lists."""
+    found: set[bytes] = set()
+    for content in covered:
+        if content[:1] == b"\x30":
+            found |= tokens.within(content)
+    return frozenset(found)
 
 
 def _uncovered(

@@ -229,6 +229,7 @@ def _examine_one(  # noqa: PLR0913, PLR0917
         problems=tuple(dict.fromkeys(problems)),
         cms=encoded,
         content=content,
+        value=one.signature,
     )
 
 
@@ -247,7 +248,13 @@ def _stamps(
         else []
     )
     found += [
-        tokens.check("signature", value, one.signature, others=known)
+        tokens.check(
+            "signature",
+            value,
+            one.signature,
+            others=known,
+            proves=frozenset({tokens.sha256(one.signature)}),
+        )
         for value in one.unsigned_values(SIGNATURE_TIME_STAMP)
     ]
     found += [

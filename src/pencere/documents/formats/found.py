@@ -31,6 +31,9 @@ class FoundStamp:
     """A time-stamp token. Without problems its imprint fits and its own signature holds.
 
     `at` is what the token says; `covers` names files for a stamp over a whole container.
+    `proves`: SHA-256 of everything that existed at that time because the stamp is over it:
+    signature values, and DER of certificates, lists, OCSP responses and earlier tokens. Empty
+    where the imprint does not fit.
     """
 
     kind: StampKind
@@ -44,6 +47,7 @@ class FoundStamp:
     imprint_algorithm: str
     problems: tuple[str, ...]
     covers: tuple[str, ...] = ()
+    proves: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class FoundSignature:
     """A signature. `level` is what its attributes claim; `covers` names the files it is over.
 
     `cms` is the SignedData it came in and `content` what that is over; both None for XAdES.
+    `value` is the signature itself, as the file holds it.
     """
 
     name: str
@@ -68,6 +73,7 @@ class FoundSignature:
     problems: tuple[str, ...]
     cms: bytes | None = None
     content: bytes | None = None
+    value: bytes = b""
 
     @property
     def holds(self) -> bool:

@@ -3,6 +3,8 @@
 Who may issue them is judged elsewhere, as for every certificate.
 """
 
+import contextlib
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +17,7 @@ from pencere.documents.formats.found import FoundStamp, StampKind
 from pencere.kernel.errors import Invalid
 
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,19 @@ def load(encoded: bytes) -> Token:
     )
 
 
-def check(
+def check(  # noqa: PLR0913 - the last three have defaults
     kind: StampKind,
     encoded: bytes,
     over: bytes | None,
     *,
     others: tuple[x509.Certificate, ...] = (),
     covers: tuple[str, ...] = (),
+    proves: frozenset[bytes] = frozenset(),
 ) -> FoundStamp:
     """Check a token that should be over the bytes `over`; None: they cannot be told.
 
-    `others`: certificates beside the token, one of which may be its signer's.
+    `others`: certificates beside the token, one of which may be its signer's. `proves`: what
+    lies in `over`, as `FoundStamp.proves`.
     """
     try:
         token = load(encoded)
@@ -85,7 +90,36 @@ def check(
         token.imprint_algorithm,
         tuple(dict.fromkeys(problems)),
         covers,
+        proves if over is not None and "time_stamp.other_content" not in problems else frozenset(),
     )
+
+
+def contents(signed: SignedData, deepest: int = _DEEPEST) -> set[bytes]:
+    """Return SHA-256 of everything in a SignedData that a stamp over all of it proves."""
+    found = {sha256(one.signature) for one in signed.signers}
+    found |= {sha256(one) for one in (*signed.certificate_choices, *signed.crls, *signed.ocsps)}
+    for one in signed.signers:
+        for attribute in one.unsigned:
+            for value in attribute.values:
+                found |= within(value, deepest - 1)
+    return found
+
+
+def within(value: bytes, deepest: int = _DEEPEST) -> set[bytes]:
+    """Return SHA-256 of a value and, where it is a token, of everything in it.
+
+    Tokens lie in tokens; what is deeper than `deepest` is not listed.
+    """
+    found = {sha256(value)}
+    if deepest > 0:
+        with contextlib.suppress(Invalid, ValueError):
+            found |= contents(cms.load(value), deepest)
+    return found
+
+
+def sha256(content: bytes) -> bytes:
+    """Return the digest under which `FoundStamp.proves` lists something."""
+    return hashlib.sha256(content).digest()
 
 
 def _of_stamp(problem: str) -> str:

@@ -27,6 +27,12 @@ from pencere.kernel.errors import Invalid
 MOST_SIGNATURES = 64
 MOST_REFERENCES = 2_000
 
+_CARRIED = (
+    "EncapsulatedX509Certificate",
+    "EncapsulatedOCSPValue",
+    "EncapsulatedCRLValue",
+    "EncapsulatedTimeStamp",
+)
 _UNSIGNED = f"{{{XADES}}}UnsignedProperties/{{{XADES}}}UnsignedSignatureProperties"
 
 
@@ -42,6 +48,7 @@ class _Reading:
     certificates: list[x509.Certificate] = field(default_factory=list)
     claimed: datetime | None = None
     scheme: str = ""
+    value: bytes = b""
     properties_signed: bool = False
 
 
@@ -105,6 +112,7 @@ def examine(
         signature_algorithm=reading.scheme,
         stamps=stamps,
         problems=tuple(dict.fromkeys(reading.problems)),
+        value=reading.value,
     )
 
 
@@ -163,6 +171,7 @@ def _read(
         xmlsafe.octets(one)
         for one in signature.findall(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
     )
+    reading.value = xmlsafe.octets(xmlsafe.only(signature, f"{{{DS}}}SignatureValue"))
     properties = _signed_properties(signature)
     _follow_references(signed_info, Context(root, signature, files, document), reading)
     reading.claimed = _signing_time(properties)
@@ -206,10 +215,9 @@ def _verify_value(signature: Element, signed_info: Element, reading: _Reading) -
     )
     reading.scheme = scheme.title
     over = xmlsafe.canonical(signed_info, xmlsafe.attribute(method, "Algorithm"))
-    value = xmlsafe.octets(xmlsafe.only(signature, f"{{{DS}}}SignatureValue"))
     key = reading.certificate.public_key()
     try:
-        algorithms.verify(key, scheme, xades_algorithms.from_xml(value, key), over)
+        algorithms.verify(key, scheme, xades_algorithms.from_xml(reading.value, key), over)
     except InvalidSignature:
         reading.problems.append("signature.wrong")
     if algorithms.is_weak(key, scheme):
@@ -280,18 +288,40 @@ def _stamps(signature: Element, properties: Element, reading: _Reading) -> tuple
             if (kind.namespace, kind.localname) == (XADES, "SignatureTimeStamp"):
                 value = xmlsafe.only(signature, f"{{{DS}}}SignatureValue")
                 over = xmlsafe.canonical(value, algorithm)
-                found.append(tokens.check("signature", encoded, over, others=known))
+                proves = frozenset({tokens.sha256(reading.value)})
+                found.append(tokens.check("signature", encoded, over, others=known, proves=proves))
             elif (kind.namespace, kind.localname) == (XADES141, "ArchiveTimeStamp"):
                 complete = "signature.content_missing" not in reading.problems
                 before = listed[:position]
                 octets = archive_octets(signature, reading.octets, before, algorithm)
                 found.append(
-                    tokens.check("archive", encoded, octets if complete else None, others=known)
+                    tokens.check(
+                        "archive",
+                        encoded,
+                        octets if complete else None,
+                        others=known,
+                        proves=_proved(signature, before, reading),
+                    )
                 )
             elif kind.localname.endswith("TimeStamp"):
                 # Over references, or an archive time-stamp of before 2010: not followed.
                 found.append(tokens.check("reference", encoded, None, others=known))
     return tuple(found)
+
+
+def _proved(signature: Element, before: Sequence[Element], reading: _Reading) -> frozenset[bytes]:
+    """Return what lies in the octets of an archive time-stamp, as `FoundStamp.proves`."""
+    carried = [
+        xmlsafe.octets(one)
+        for one in signature.findall(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
+    ]
+    for one in before:
+        for name in _CARRIED:
+            carried += [xmlsafe.octets(value) for value in one.iter(f"{{{XADES}}}{name}")]
+    found = {tokens.sha256(reading.value)}
+    for value in carried:
+        found |= tokens.within(value)
+    return frozenset(found)
 
 
 def _stamp_canonicalisation(stamp: Element) -> str:
