@@ -72,6 +72,7 @@ class PaperPen:
     """A telephone: `answer` is a signature, None while it waits, or why it ended."""
 
     answer: bytes | PencereError | None = None
+    name: str = "paper"
 
     def ask(self, *, document: bytes, fin: Fin, phone: Phone, text: str, language: str) -> Asked:
         return Asked(code="1234", state={})

@@ -8,6 +8,7 @@ from oauth2_provider.models import clear_expired
 from procrastinate.contrib.django import app
 
 from pencere.web.identity import signing_in
+from pencere.web.identity.sima import operations
 from pencere.web.people.domain import held_forms, limits, sessions
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,9 @@ def forget(timestamp: int) -> None:
     del timestamp
     now = settings.CLOCK.now()
     log.info(
-        "forgotten sign_ins=%d forms=%d counters=%d sessions=%d",
+        "forgotten sign_ins=%d sima=%d forms=%d counters=%d sessions=%d",
         signing_in.forget(before=now - HOUR),
+        operations.forget(before=now - HOUR),
         held_forms.forget(before=now - held_forms.KEPT),
         limits.forget(before=now - HOUR),
         sessions.forget(before=now - SESSION_KEPT),

@@ -1,4 +1,4 @@
-"""Signing an application on the telephone: asked, waited for, sent.
+"""Signing an application by telephone or with SİMA: asked, waited for, sent.
 
 What is signed is kept in the draft, byte for byte, until the signature comes or an answer is
 changed. When the signature comes the application is sent in the same step; what fails between
@@ -28,17 +28,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that lies on the telephone. `state` is the pen's own, JSON."""
+    """A request on its way. `state` is the pen's own, JSON; `address` is for a QR code."""
 
     code: str
     state: dict[str, Any]
+    address: str = ""
 
 
 class Pen(Protocol):
-    """What signs with a person's telephone."""
+    """A means by which a person signs; `name` is kept while it is used."""
 
-    def ask(self, *, document: bytes, fin: Fin, phone: Phone, text: str, language: str) -> Asked:
-        """Put a request on the telephone.
+    name: str
+
+    def ask(
+        self, *, document: bytes, fin: Fin, phone: Phone | None, text: str, language: str
+    ) -> Asked:
+        """Put a request where the person meets it.
 
         Raises:
             Refused: no such telephone, or its certificate may not be used.
@@ -62,17 +67,19 @@ class Progress:
     phone: str
     problem: str = ""
     case: Case | None = None
+    means: str = ""
+    address: str = ""
 
     @property
     def is_waiting(self) -> bool:
-        """The telephone has not answered."""
+        """There is no answer yet."""
         return not self.problem and self.case is None
 
 
 def begin(  # noqa: PLR0913, a request is all of these
-    *, writing: Writing, pen: Pen, phone: Phone, text: str, language: str, at: datetime
+    *, writing: Writing, pen: Pen, phone: Phone | None, text: str, language: str, at: datetime
 ) -> Progress:
-    """Ask the telephone to sign the application as it is now.
+    """Ask for a signature over the application as it is now.
 
     Raises:
         Conflict, Refused: see `submission.check_complete` and `Pen.ask`.
@@ -92,29 +99,29 @@ def begin(  # noqa: PLR0913, a request is all of these
             text=text,
             language=language,
         )
-        _keep(
-            draft,
-            {
-                "code": asked.code,
-                "document": base64.b64encode(document).decode(),
-                "phone": phone,
-                "problem": "",
-                "signature": None,
-                "state": asked.state,
-            },
-        )
-    log.info("signing_begun number=%s", draft.number)
-    return Progress(asked.code, phone)
+        kept = {
+            "address": asked.address,
+            "code": asked.code,
+            "document": base64.b64encode(document).decode(),
+            "means": pen.name,
+            "phone": phone or "",
+            "problem": "",
+            "signature": None,
+            "state": asked.state,
+        }
+        _keep(draft, kept)
+    log.info("signing_begun number=%s means=%s", draft.number, pen.name)
+    return _progress(kept)
 
 
 def current(draft: Draft) -> Progress | None:
     """Return the signature under way as it was last seen; None when there is none."""
     kept = unseal(draft.signing_sealed, draft.id.bytes)
-    return None if kept is None else Progress(kept["code"], kept["phone"], kept["problem"])
+    return None if kept is None else _progress(kept)
 
 
 def advance(*, draft: Draft, pen: Pen, gateway: Gateway, at: datetime) -> Progress | None:
-    """Ask the telephone how far it is; when it has signed, send the application.
+    """Ask the pen that was begun with how far it is; when it has signed, send the application.
 
     Raises:
         Unavailable: a service does not answer; nothing is lost, the same call goes on later.
@@ -131,14 +138,14 @@ def advance(*, draft: Draft, pen: Pen, gateway: Gateway, at: datetime) -> Progre
                 raise
             _keep(draft, {**kept, "problem": error.code}, over=kept)
             log.info("signing_ended number=%s code=%s", draft.number, error.code)
-            return Progress(kept["code"], kept["phone"], error.code)
+            return _progress({**kept, "problem": error.code})
         if cades is None:
-            return Progress(kept["code"], kept["phone"])
+            return _progress(kept)
         kept = {**kept, "signature": base64.b64encode(cades).decode()}
         _keep(draft, kept, over=kept)
     signed = Signed(cades=base64.b64decode(kept["signature"]), signed_at=at)
     case = submit(draft=draft, application=document, signed=signed, gateway=gateway, at=at)
-    return Progress(kept["code"], kept["phone"], case=case)
+    return _progress(kept, case)
 
 
 def abandon(draft: Draft) -> None:
@@ -160,6 +167,18 @@ def _keep(draft: Draft, value: dict[str, Any], *, over: dict[str, Any] | None = 
     row.signing_sealed = seal(value, row.id.bytes)
     row.save(update_fields=["signing_sealed"])
     draft.signing_sealed = row.signing_sealed
+
+
+def _progress(kept: dict[str, Any], case: Case | None = None) -> Progress:
+    return Progress(
+        kept["code"],
+        kept["phone"],
+        kept["problem"],
+        case,
+        # What was begun before there was a choice has neither.
+        kept.get("means", ""),
+        kept.get("address", ""),
+    )
 
 
 def _document(kept: dict[str, Any]) -> bytes:

@@ -92,6 +92,8 @@ def wait(request: HttpRequest) -> HttpResponse:
     page = {"progress": progress, "reload_s": RELOAD_S}
     if progress.means == SIMA:
         page |= {
+            "code": progress.verification_code,
+            "address": progress.address,
             "qr": qr_svg(progress.address, t("sign_in.sima_qr")),
             "link": sima.link(settings.SIMA_SCHEME, progress.address),
         }

@@ -1,5 +1,6 @@
-"""Signing on the telephone: what is signed, the code to compare, the wait."""
+"""Signing by telephone or with SİMA: what is signed, the code to compare, the wait."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -8,13 +9,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pencere.kernel.errors import Conflict, PencereError, Refused
 from pencere.kernel.identifiers import Phone
 from pencere.services.model import SignatureLevel
+from pencere.trust import sima
 from pencere.web.cases.domain import signing
 from pencere.web.cases.domain.drafts import Writing
+from pencere.web.cases.domain.signing import Pen, Progress
 from pencere.web.cases.domain.submission import check_complete
 from pencere.web.cases.models import Draft
 from pencere.web.exchange import gateway
+from pencere.web.identity.sima.qr import qr_svg
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
-from pencere.web.portal.applications.pen import pen
+from pencere.web.portal.applications.pen import SimaPen, pen
 from pencere.web.rules import rule, signed_in
 from pencere.web.texts import current_language, t, texts
 
@@ -43,12 +47,20 @@ def sign(request: HttpRequest, draft: Draft) -> HttpResponse:
 @with_draft
 def wait(request: HttpRequest, draft: Draft) -> HttpResponse:
     """Show the code; look how far it is each time the page is opened."""
-    progress = signing.advance(draft=draft, pen=pen(), gateway=gateway(), at=now())
+    progress = _advance(draft)
     if progress is None or progress.problem:
         return HttpResponseRedirect(reverse("application_sign", args=[draft.id]))
     if progress.case is not None:
         return HttpResponseRedirect(_received(progress.case.number))
     page = {"draft": draft, "progress": progress, "reload_s": RELOAD_S}
+    if progress.means == SimaPen.name:
+        page |= {
+            "code": progress.code,
+            "address": progress.address,
+            "qr": qr_svg(progress.address, t("sign_in.sima_qr")),
+            "link": sima.link(settings.SIMA_SCHEME, progress.address),
+        }
+        return render(request, "portal/applications/sign_wait_sima.jinja", page)
     return render(request, "portal/applications/sign_wait.jinja", page)
 
 
@@ -57,7 +69,7 @@ def wait(request: HttpRequest, draft: Draft) -> HttpResponse:
 @with_draft
 def state(request: HttpRequest, draft: Draft) -> HttpResponse:
     """Tell a waiting page where to go: nowhere yet, or on."""
-    progress = signing.advance(draft=draft, pen=pen(), gateway=gateway(), at=now())
+    progress = _advance(draft)
     if progress is not None and progress.is_waiting:
         return JsonResponse({"address": None})
     if progress is not None and progress.case is not None:
@@ -74,16 +86,28 @@ def cancel(request: HttpRequest, draft: Draft) -> HttpResponse:
     return HttpResponseRedirect(reverse("application_sign", args=[draft.id]))
 
 
+def _advance(draft: Draft) -> Progress | None:
+    """Ask the pen that the signature was begun with."""
+    begun = signing.current(draft)
+    chosen = _pen(draft, "" if begun is None else begun.means)
+    return signing.advance(draft=draft, pen=chosen, gateway=gateway(), at=now())
+
+
+def _pen(draft: Draft, name: str) -> Pen:
+    """Return the pen of that name; the telephone for one that nobody knows."""
+    if name == SimaPen.name:
+        return SimaPen(reverse("application_sign_wait", args=[draft.id]))
+    return pen()
+
+
 def _begin(request: HttpRequest, writing: Writing) -> HttpResponse:
     draft = writing.draft
     phone = draft.person.phone
     try:
-        if phone is None:
-            raise Refused("mobile.no_client")
         signing.begin(
             writing=writing,
-            pen=pen(),
-            phone=Phone(phone),
+            pen=_pen(draft, request.POST.get("means", "")),
+            phone=None if phone is None else Phone(phone),
             text=t("application.sign_text", number=draft.number),
             language=current_language(),
             at=now(),
