@@ -33,6 +33,9 @@ class Services(Protocol):
     def stamp(self, over: bytes) -> bytes:
         """Return a TimeStampToken over the SHA-256 of `over`."""
 
+    def stamp_digest(self, digest: bytes) -> bytes:
+        """Return a TimeStampToken over a SHA-256 digest."""
+
     def evidence(
         self,
         signing: Sequence[x509.Certificate],

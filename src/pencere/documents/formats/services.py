@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pencere.documents.formats import algorithms, tokens
+from pencere.documents.formats import algorithms, signerinfo, tokens
 from pencere.documents.formats.levels import Evidence
 from pencere.documents.remote import Http, StatusEvidence
 from pencere.kernel.clock import Clock
@@ -69,7 +69,11 @@ class NetworkServices:
             raise Refused("certificate.purpose")
 
     def stamp(self, over: bytes) -> bytes:
-        """Return a token over the SHA-256 of `over`, checked.
+        """Return a token over the SHA-256 of `over`; raises as `stamp_digest`."""
+        return self.stamp_digest(algorithms.digest("sha256", over))
+
+    def stamp_digest(self, digest: bytes) -> bytes:
+        """Return a token over a SHA-256 digest, checked.
 
         Raises:
             Unavailable: `time_stamp.unavailable`.
@@ -77,7 +81,6 @@ class NetworkServices:
         """
         if self.tsa_url is None:
             raise Invalid("sign.no_time_stamping")
-        digest = algorithms.digest("sha256", over)
         nonce = secrets.randbits(63) | 1
         answer = self._stamping.post(
             self.tsa_url,
@@ -90,11 +93,15 @@ class NetworkServices:
             if status not in {0, 1}:
                 raise Refused("time_stamp.refused", status=status)
             token = parts.element(der.SEQUENCE).encoded
-            if der.integer(nonce) not in (tokens.load(token).signed.content or b""):
-                raise Unavailable("time_stamp.unavailable", error="another token")
+            loaded = tokens.load(token)
         except Invalid as error:
             raise Unavailable("time_stamp.unavailable", error="malformed") from error
-        problems = tokens.check("signature", token, over, others=tuple(self.others)).problems
+        is_ours = loaded.imprint == digest and der.integer(nonce) in (loaded.signed.content or b"")
+        if not is_ours:
+            raise Unavailable("time_stamp.unavailable", error="another token")
+        known = (*loaded.signed.certificates, *self.others)
+        signer = loaded.signed.signers[0]
+        problems = signerinfo.check(signer, known, loaded.signed.content, tokens.TST_INFO).problems
         if problems:
             raise Unavailable("time_stamp.unavailable", error=problems[0])
         return token
