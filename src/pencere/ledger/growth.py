@@ -24,6 +24,11 @@ class Edge:
         """Return the root of the tree as it stands."""
         return join(self._stack) if self._stack else EMPTY_ROOT
 
+    @property
+    def hashes(self) -> tuple[bytes, ...]:
+        """The hashes, left to right, from which an equal edge can be made."""
+        return tuple(self._stack)
+
     def append(self, leaves: Iterable[bytes]) -> list[tuple[Node, bytes]]:
         """Add leaf hashes; return the inner nodes completed by them that are stored."""
         completed: list[tuple[Node, bytes]] = []

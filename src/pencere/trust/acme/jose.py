@@ -110,8 +110,7 @@ def read_key(jwk: object) -> PublicKey:
     """
     if not isinstance(jwk, dict) or "d" in jwk:
         raise Problem("badPublicKey", "jwk")
-    kinds = {("EC", "P-256"): _p256, ("RSA", None): _rsa}
-    read = kinds.get((jwk.get("kty"), jwk.get("crv")))
+    read = {"EC P-256": _p256, "RSA None": _rsa}.get(f"{jwk.get('kty')} {jwk.get('crv')}")
     if read is None:
         raise Problem("badPublicKey", "jwk")
     try:
@@ -163,8 +162,9 @@ def _p256(jwk: Mapping[str, Any]) -> PublicKey:
     x, y = (decode(_text(jwk, name)) for name in ("x", "y"))
     if len(x) != _COORDINATE_BYTES or len(y) != _COORDINATE_BYTES:
         raise Problem("badPublicKey", "jwk")
-    numbers = (int.from_bytes(one, "big") for one in (x, y))
-    return ec.EllipticCurvePublicNumbers(*numbers, ec.SECP256R1()).public_key()
+    return ec.EllipticCurvePublicNumbers(
+        int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1()
+    ).public_key()
 
 
 def _rsa(jwk: Mapping[str, Any]) -> PublicKey:

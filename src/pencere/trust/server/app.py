@@ -21,9 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pencere.kernel.errors import PencereError, Refused, Unavailable
 from pencere.ledger.sequencer import Sequencer
-from pencere.trust.server import csc, device, mid, ra, status
+from pencere.trust.acme.enrolment import ISSUER
+from pencere.trust.server import consent, csc, csc_v2, device, mid, oauth2, ra, remote, status
+from pencere.trust.server import log as public_log
 from pencere.trust.server.config import TrustConfig
+from pencere.trust.server.csc_errors import csc_error
+from pencere.trust.server.machines import MachineConfig, Machines
 from pencere.trust.server.state import State, listening, state_of
+from pencere.trust.server.tls import TlsListener
 from pencere.trust.server.upkeep import checks, keeping_up, load_mark
 from pencere.trust.signers import LogSigner
 from pencere.trust.timestamps import parse_request
@@ -47,7 +52,12 @@ def create_app(config: TrustConfig) -> Starlette:
         *mid.routes,
         *device.routes,
         *csc.routes,
+        *csc_v2.routes,
+        *oauth2.routes,
+        *consent.routes,
+        *remote.routes,
         *ra.routes,
+        *public_log.routes,
         Route("/healthz", healthz, name="healthz"),
         Route("/metrics", metrics, name="metrics"),
         Route("/openapi.json", openapi, name="openapi"),
@@ -86,7 +96,19 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await stack.enter_async_context(listening(state))
         await stack.enter_async_context(keeping_up(state))
         await stack.enter_async_context(ra.carrying_on(state))
+        if (settings := state.config.machines) is not None:
+            listener = TlsListener(_machines(state, settings))
+            await run_in_threadpool(listener.start)
+            app.state.listener = listener
+            stack.callback(listener.stop)
         yield
+
+
+def _machines(state: State, settings: MachineConfig) -> Machines:
+    keys, issuance = state.config.keystore, state.config.issuance
+    return Machines(
+        settings, issuance, keys.signer(ISSUER), keys.certificates("root")[0], state.pool
+    )
 
 
 def _token(state: State, digest: bytes) -> bytes:
@@ -98,6 +120,9 @@ def _token(state: State, digest: bytes) -> bytes:
 async def healthz(request: Request) -> Response:
     """Tell whether everything needed works."""
     found = await run_in_threadpool(checks, request.app.state.trust)
+    listener: TlsListener | None = getattr(request.app.state, "listener", None)
+    if listener is not None:
+        found.append(listener.check())
     healthy = all(one["ok"] for one in found)
     return JSONResponse({"healthy": healthy, "checks": found}, 200 if healthy else 503)
 
@@ -161,9 +186,8 @@ def _error(
 ) -> Response:
     """Answer in the shape of the protocol: CSC's error pair, or Mobile-ID's with a trace."""
     described = f"{code} {told['field']}" if "field" in told else code
-    if request.url.path.startswith("/csc/"):
-        names = {401: "invalid_token", 403: "access_denied", 503: "service_unavailable"}
-        name = names.get(status_code, "server_error" if status_code >= 500 else "invalid_request")
+    if request.url.path.startswith(("/csc/", "/oauth2/")):
+        name, status_code = csc_error(code, status_code)
         return JSONResponse({"error": name, "error_description": described}, status_code)
     state = state_of(request)
     if request.url.path.startswith("/ra/"):
@@ -186,7 +210,9 @@ def _template(request: Request) -> str:
 class _Measured:
     """Counts answers by route, and how long the short ones took."""
 
-    LONG = frozenset({"mid_authentication_session", "mid_signature_session", "device_requests"})
+    LONG = frozenset(
+        {"mid_authentication_session", "mid_signature_session", "device_requests", "consent"}
+    )
 
     def __init__(self, app: ASGIApp, state: State, routes: list[BaseRoute]) -> None:
         self._app = app
