@@ -23,6 +23,7 @@ from pencere.trust.issuance import Issuance, holder_of, read_request
 from pencere.trust.keystore import Keystore
 from pencere.trust.pins import Halves, Safe, install
 from pencere.trust.profile import AUTHORITIES, ISSUING, load_profile
+from pencere.trust.remote import wrapping
 
 log = logging.getLogger(__name__)
 

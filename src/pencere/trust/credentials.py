@@ -1,20 +1,14 @@
-"""Seals of bodies: who may use which key, and the single-use activation of a signature.
+"""Seals of bodies: who may use which key in the keystore.
 
-A credential is a key in the keystore. Its body proves itself with a bearer token. Before a
-signature it announces the digests and gets activation data (SAD), which opens the key once, for
-exactly these digests, within minutes. Cloud Signature Consortium API v1, sections 11.6 and 11.9.
+A body proves itself with a bearer token; how a single signature is then activated stands in
+`pencere.trust.remote.activation`.
 """
 
 import hashlib
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from pencere.kernel.errors import Invalid, Refused
+from pencere.kernel.errors import Refused
 from pencere.trust.store import Connection
-
-ACTIVATION_LIFETIME = timedelta(minutes=5)
-MOST_DIGESTS = 1000
 
 
 @dataclass(frozen=True)
@@ -52,50 +46,13 @@ def of_token(connection: Connection, token: str) -> Credential:
     return Credential(*row)
 
 
-def activate(
-    connection: Connection, credential: Credential, digests: list[bytes], *, at: datetime
-) -> str:
-    """Return activation data for exactly these digests of SHA-256."""
-    if not 1 <= len(digests) <= MOST_DIGESTS or any(len(digest) != 32 for digest in digests):
-        raise Invalid("credential.digests")
-    activation = secrets.token_urlsafe(32)
-    connection.execute(
-        "insert into trust.activation (sha256, credential, digests, expires_at)"
-        " values (%s, %s, %s, %s)",
-        (digest_of(activation), credential.id, digests, at + ACTIVATION_LIFETIME),
-    )
-    return activation
-
-
-def use(
-    connection: Connection,
-    credential: Credential,
-    activation: str,
-    digests: list[bytes],
-    *,
-    at: datetime,
-) -> None:
-    """Use activation data up; the caller signs after this is committed.
-
-    Raises:
-        Refused: `credential.activation`: used, expired, of another credential, or for other
-            digests. In the last case it is used up all the same.
-    """
+def find(connection: Connection, credential: str) -> Credential | None:
+    """Return a seal that is not switched off, or None."""
     row = connection.execute(
-        "update trust.activation set used_at = %s where sha256 = %s and credential = %s"
-        " and used_at is null and expires_at > %s returning digests",
-        (at, digest_of(activation), credential.id, at),
+        "select id, key_name, holder from trust.credential where id = %s and is_enabled",
+        (credential,),
     ).fetchone()
-    connection.commit()
-    if row is None or [bytes(one) for one in row[0]] != digests:
-        raise Refused("credential.activation")
-
-
-def forget_expired(connection: Connection, *, at: datetime) -> None:
-    """Delete activation data that ended more than a day ago."""
-    connection.execute(
-        "delete from trust.activation where expires_at < %s", (at - timedelta(days=1),)
-    )
+    return Credential(*row) if row else None
 
 
 def digest_of(secret: str) -> bytes:

@@ -35,14 +35,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request) -> Mapping[str, Any]:
+async def read_json(request: Request, *, limit: int = LARGEST_JSON) -> Mapping[str, Any]:
     """Return the body's JSON object.
 
     Raises:
         Invalid: `request.json`.
     """
     try:
-        content = json.loads(await read_body(request, LARGEST_JSON))
+        content = json.loads(await read_body(request, limit))
     except (ValueError, RecursionError) as error:
         raise Invalid("request.json") from error
     if not isinstance(content, dict):

@@ -1,42 +1,46 @@
-"""`/csc/v1/...`: seals of bodies, Cloud Signature Consortium API 1.0.4.0."""
+"""`/csc/v1/...`: keys used from afar, Cloud Signature Consortium API 1.0.4.0."""
 
 import base64
+import binascii
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pencere.kernel.errors import Invalid
-from pencere.trust import credentials, store
-from pencere.trust.credentials import ACTIVATION_LIFETIME, MOST_DIGESTS, Credential
-from pencere.trust.issuance import add_leaf
-from pencere.trust.server.bodies import bearer_of, bytes_of, read_json, text_of
-from pencere.trust.server.state import State, state_of
+from pencere.kernel.errors import Invalid, Refused
+from pencere.trust.remote import clients, tokens, vault
+from pencere.trust.remote.callers import Caller
+from pencere.trust.remote.clients import Client
+from pencere.trust.server import csc_calls as calls
+from pencere.trust.server.bodies import read_json, text_of
+from pencere.trust.server.csc_credential import (
+    LARGEST_REQUEST,
+    Credential,
+    caller_of,
+    credential_of,
+    describe,
+    page_of,
+)
+from pencere.trust.server.state import state_of
+from pencere.trust.store import Connection
 
-ECDSA_SHA256 = "1.2.840.10045.4.3.2"
-SHA256 = "2.16.840.1.101.3.4.2.1"
-
-
-async def _credential(request: Request, content: Mapping[str, Any]) -> Credential:
-    """Return the credential of the token, which must be the one named, when one is named."""
-    state = state_of(request)
-    token = bearer_of(request)
-    found = await state.database(lambda connection: credentials.of_token(connection, token))
-    if "credentialID" in content and content["credentialID"] != found.id:
-        raise Invalid("credential.other")
-    return found
-
-
-def _digests(content: Mapping[str, Any]) -> list[bytes]:
-    given = content.get("hash")
-    if not isinstance(given, list) or not 1 <= len(given) <= MOST_DIGESTS:
-        raise Invalid("request.field", field="hash")
-    return [bytes_of(one, "hash") for one in given]
+METHODS = [
+    "auth/login",
+    "auth/revoke",
+    "credentials/list",
+    "credentials/info",
+    "credentials/authorize",
+    "credentials/extendTransaction",
+    "credentials/sendOTP",
+    "signatures/signHash",
+    "signatures/timestamp",
+    "oauth2/authorize",
+    "oauth2/token",
+    "oauth2/revoke",
+]
 
 
 async def service(request: Request) -> Response:
@@ -51,142 +55,167 @@ async def service(request: Request) -> Response:
             "region": state.authority.country,
             "lang": "az",
             "description": state.authority.names["issuing-seal"],
-            "authType": ["external"],
-            "methods": [
-                "credentials/list",
-                "credentials/info",
-                "credentials/authorize",
-                "signatures/signHash",
-            ],
+            "authType": ["external", "basic", "oauth2code", "oauth2client"],
+            "oauth2": f"{state.config.issuance.base_url}/csc/v1",
+            "methods": METHODS,
         }
     )
 
 
+async def login(request: Request) -> Response:
+    """Give a client a token for its id and secret, HTTP Basic (section 11.2)."""
+    state = state_of(request)
+    await read_json(request)
+    identifier, secret = basic_of(request)
+    now = state.clock.now()
+
+    def work(connection: Connection) -> tokens.Pair:
+        client = clients.authenticate(connection, identifier, secret)
+        return tokens.issue(connection, client.id, None, uuid.uuid4(), at=now)
+
+    pair = await state.database(work)
+    return JSONResponse({"access_token": pair.access, "expires_in": pair.expires_in})
+
+
+async def logout(request: Request) -> Response:
+    """End a token of the same client (section 11.3)."""
+    state, content = state_of(request), await read_json(request)
+    caller, token = await caller_of(request), text_of(content, "token")
+
+    def work(connection: Connection) -> None:
+        client = Client(caller.client, "", False, (), ())
+        tokens.revoke(connection, client, token, at=state.clock.now())
+
+    await state.database(work)
+    return Response(status_code=204)
+
+
 async def listing(request: Request) -> Response:
-    """List the credentials of the token: one (section 11.4)."""
-    credential = await _credential(request, {})
-    return JSONResponse({"credentialIDs": [credential.id]})
+    """List the credentials of the token (section 11.4)."""
+    content, caller = await read_json(request), await caller_of(request)
+    found, following = page_of(content, await ids_of(request, content, caller))
+    answer: dict[str, Any] = {"credentialIDs": found}
+    if following is not None:
+        answer["nextPageToken"] = following
+    return JSONResponse(answer)
+
+
+async def ids_of(request: Request, content: Mapping[str, Any], caller: Caller) -> list[str]:
+    """Return the credentials that the caller may use; a `userID` is not for tokens of ours."""
+    if content.get("userID") is not None:
+        raise Invalid("request.field", field="userID")
+    if caller.credential is not None:
+        return [caller.credential]
+    if caller.holder is None:
+        return sorted(caller.seals)
+    holder = caller.holder
+    found = await state_of(request).database(lambda connection: vault.of_holder(connection, holder))
+    return [one.id for one in found]
 
 
 async def details(request: Request) -> Response:
     """Describe a credential (section 11.5)."""
-    state = state_of(request)
-    content = await read_json(request)
-    text_of(content, "credentialID")
-    credential = await _credential(request, content)
-    signer = await run_in_threadpool(state.seal, credential.key_name)
-    certificates = [signer.certificate, *signer.chain]
-    wanted = content.get("certificates", "single")
-    kept = {"none": [], "single": certificates[:1], "chain": certificates}.get(str(wanted))
-    if kept is None:
-        raise Invalid("request.field", field="certificates")
-    body: dict[str, Any] = {
-        "description": credential.holder,
-        "key": {
-            "status": "enabled",
-            "algo": [ECDSA_SHA256],
-            "len": getattr(signer.public_key, "key_size", 0),
-            "curve": "1.2.840.10045.3.1.7",
-        },
-        "cert": {
-            "status": _certificate_status(signer.certificate, state),
-            "certificates": [
-                base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in kept
-            ],
-        },
-        "authMode": "implicit",
-        "SCAL": "2",
-        "multisign": MOST_DIGESTS,
-        "lang": "az",
-    }
-    if content.get("certInfo") is True:
-        certificate = signer.certificate
-        body["cert"] |= {
-            "issuerDN": certificate.issuer.rfc4514_string(),
-            "serialNumber": f"{certificate.serial_number:x}",
-            "subjectDN": certificate.subject.rfc4514_string(),
-            "validFrom": f"{certificate.not_valid_before_utc:%Y%m%d%H%M%SZ}",
-            "validTo": f"{certificate.not_valid_after_utc:%Y%m%d%H%M%SZ}",
-        }
-    return JSONResponse(body)
-
-
-def _certificate_status(certificate: x509.Certificate, state: State) -> str:
-    is_valid = (
-        certificate.not_valid_before_utc <= state.clock.now() <= certificate.not_valid_after_utc
-    )
-    return "valid" if is_valid else "expired"
+    state, content = state_of(request), await read_json(request)
+    _, credential = await credential_of(request, content)
+    now = state.clock.now()
+    body = await state.database(lambda connection: describe(connection, credential, content, now))
+    return JSONResponse(body | _authorisation(credential, content))
 
 
 async def authorize(request: Request) -> Response:
     """Give activation data for exactly these digests, to be used once (section 11.6)."""
     state = state_of(request)
-    content = await read_json(request)
-    credential = await _credential(request, content)
-    text_of(content, "credentialID")
-    digests = _digests(content)
-    if content.get("numSignatures") != len(digests):
-        raise Invalid("request.field", field="numSignatures")
-    activation = await state.database(
-        lambda connection: credentials.activate(
-            connection, credential, digests, at=state.clock.now()
+    content = await read_json(request, limit=LARGEST_REQUEST)
+    caller, credential = await credential_of(request, content)
+    target, remote = calls.target_of(content, credential), credential.remote
+    if remote is None:
+        answer = await state.database(
+            lambda connection: calls.authorize_seal(connection, state, caller, credential, target)
         )
-    )
-    return JSONResponse({"SAD": activation, "expiresIn": int(ACTIVATION_LIFETIME.total_seconds())})
+    else:
+        factors = factors_of(content)
+        answer = await state.database(
+            lambda connection: calls.authorize_person(
+                connection, state, caller, remote, target, factors
+            )
+        )
+    return JSONResponse(answer)
+
+
+def factors_of(content: Mapping[str, Any]) -> tuple[str, str]:
+    """Return PIN and code.
+
+    Raises:
+        Refused: `remote.pin_wrong`, `remote.code_wrong`, when one is not there; nothing counts.
+    """
+    pin, code = content.get("PIN"), content.get("OTP")
+    if not isinstance(pin, str) or not 1 <= len(pin) <= 64:
+        raise Refused("remote.pin_wrong")
+    if not isinstance(code, str) or not 1 <= len(code) <= 32:
+        raise Refused("remote.code_wrong")
+    return pin, code
+
+
+async def send_otp(request: Request) -> Response:
+    """Show a code on the phone of the credential's person (section 11.7)."""
+    await calls.send_code(request)
+    return Response(status_code=204)
 
 
 async def sign_hash(request: Request) -> Response:
     """Sign digests that were authorised (section 11.9)."""
-    state = state_of(request)
-    content = await read_json(request)
-    credential = await _credential(request, content)
-    text_of(content, "credentialID")
-    activation, digests = text_of(content, "SAD"), _digests(content)
-    if content.get("signAlgo") != ECDSA_SHA256:
-        raise Invalid("request.field", field="signAlgo")
-    if content.get("hashAlgo", SHA256) != SHA256:
-        raise Invalid("request.field", field="hashAlgo")
-
-    def work(connection: store.Connection) -> list[bytes]:
-        now = state.clock.now()
-        credentials.use(connection, credential, activation, digests, at=now)
-        signer = state.seal(credential.key_name)
-        _refuse_dead(
-            connection,
-            signer.certificate,
-            now_valid=_certificate_status(signer.certificate, state) == "valid",
-        )
-        add_leaf(
-            connection,
-            "seal",
-            {
-                "activation": credentials.digest_of(activation).hex(),
-                "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "credential": credential.id,
-                "digests": [digest.hex() for digest in digests],
-            },
-        )
-        connection.commit()
-        return [signer.sign_digest(digest) for digest in digests]
-
-    signatures = await state.database(work)
-    return JSONResponse(
-        {"signatures": [base64.b64encode(signature).decode() for signature in signatures]}
-    )
+    content = await read_json(request, limit=LARGEST_REQUEST)
+    return JSONResponse({"signatures": await calls.sign(request, content)})
 
 
-def _refuse_dead(
-    connection: store.Connection, certificate: x509.Certificate, *, now_valid: bool
-) -> None:
-    status = store.status(connection, "issuing-seal", certificate.serial_number)
-    if not now_valid or status is None or status.revoked_at is not None:
-        raise Invalid("credential.certificate")
+def basic_of(request: Request) -> tuple[str, str | None]:
+    """Return id and secret of HTTP Basic; the secret may be empty, which is none.
+
+    Raises:
+        Refused: `client.unknown`.
+    """
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        identifier, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise Refused("client.unknown") from error
+    if scheme.lower() != "basic" or not colon:
+        raise Refused("client.unknown")
+    return identifier, secret or None
+
+
+def _authorisation(credential: Credential, content: Mapping[str, Any]) -> dict[str, Any]:
+    if credential.remote is None:
+        return {"authMode": "implicit"}
+    if content.get("authInfo") is not True:
+        return {"authMode": "explicit"}
+    return {
+        "authMode": "explicit",
+        "PIN": {"presence": "true", "format": "N", "label": "PIN"},
+        "OTP": {
+            "presence": "true",
+            "type": "online",
+            "format": "N",
+            "ID": "phone",
+            "label": "OTP",
+            "provider": "mobile",
+        },
+    }
 
 
 routes = [
     Route("/csc/v1/info", service, methods=["POST"], name="csc_info"),
+    Route("/csc/v1/auth/login", login, methods=["POST"], name="csc_login"),
+    Route("/csc/v1/auth/revoke", logout, methods=["POST"], name="csc_logout"),
     Route("/csc/v1/credentials/list", listing, methods=["POST"], name="csc_list"),
     Route("/csc/v1/credentials/info", details, methods=["POST"], name="csc_credential"),
     Route("/csc/v1/credentials/authorize", authorize, methods=["POST"], name="csc_authorize"),
+    Route(
+        "/csc/v1/credentials/extendTransaction", calls.extend, methods=["POST"], name="csc_extend"
+    ),
+    Route("/csc/v1/credentials/sendOTP", send_otp, methods=["POST"], name="csc_send_otp"),
     Route("/csc/v1/signatures/signHash", sign_hash, methods=["POST"], name="csc_sign_hash"),
+    Route(
+        "/csc/v1/signatures/timestamp", calls.time_stamp, methods=["POST"], name="csc_time_stamp"
+    ),
 ]

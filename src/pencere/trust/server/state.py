@@ -14,9 +14,11 @@ from psycopg_pool import ConnectionPool
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pencere.kernel.errors import Unavailable
 from pencere.trust import crl
 from pencere.trust.ocsp import Responder, Responders
 from pencere.trust.profile import AUTHORITIES, ISSUING
+from pencere.trust.remote.wrapping import KEY_NAME, WrappingKey
 from pencere.trust.server.config import TrustConfig
 from pencere.trust.sessions import CHANNEL
 from pencere.trust.signers import Signer
@@ -131,6 +133,8 @@ class State:
         ]
         self.ledger: Callable[[], dict[str, object]] | None = None
         self._seals: dict[str, Signer] = {}
+        # None in a centre that was founded before there were remote keys of people.
+        self.wrapping = WrappingKey(keys.signer(KEY_NAME)) if keys.has_key(KEY_NAME) else None
         self.steady_clock = SteadyClock(config.clock, None)
         self.time_stamps = TimeStampUnit(
             keys.signer("tsa"), self.authority.tsa_policy, self.steady_clock
@@ -141,6 +145,12 @@ class State:
         if key_name not in self._seals:
             self._seals[key_name] = self.config.keystore.signer(key_name)
         return self._seals[key_name]
+
+    def remote(self) -> WrappingKey:
+        """Return what remote keys of people are wrapped with; Unavailable without one."""
+        if self.wrapping is None:
+            raise Unavailable("remote.unavailable")
+        return self.wrapping
 
     async def database(self, work: Callable[[Connection], T]) -> T:
         """Run `work` with a connection, in a thread; its transaction ends with it."""

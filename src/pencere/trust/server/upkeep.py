@@ -10,8 +10,9 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 
 from pencere.kernel.errors import Unavailable
-from pencere.trust import credentials, crl, devices, reservations, sessions
+from pencere.trust import crl, devices, reservations, sessions
 from pencere.trust.profile import AUTHORITIES
+from pencere.trust.remote import activation, consents, enrolment, tokens, vault
 from pencere.trust.server.state import State
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,10 @@ def upkeep(state: State) -> None:
             log.warning("certificate_perhaps_issued serial=%s", serial.hex())
         sessions.forget_expired(connection, at=now)
         devices.forget_expired(connection, at=now)
-        credentials.forget_expired(connection, at=now)
+        for credential in vault.destroy_revoked(connection, at=now):
+            log.info("remote_key_destroyed credential=%s", credential)
+        for kept in (activation, consents, enrolment, tokens):
+            kept.forget_expired(connection, at=now)
     with contextlib.suppress(Unavailable), state.pool.connection() as connection:
         connection.execute(
             "insert into trust.clock_mark (name, seen) values ('tsa', %s) on conflict (name)"
