@@ -13,7 +13,8 @@ from pencere.gateway.throwaway import make_key
 from pencere.kernel.clock import SystemClock
 from pencere.ledger.proofs import leaf_hash, root
 from pencere.trust.signers import SoftwareSigner
-from pencere.trust.timestamps import SteadyClock, TimeStampUnit
+from pencere.trust.steady_clock import SteadyClock
+from pencere.trust.timestamps import TimeStampUnit
 
 
 class Authority:

@@ -49,7 +49,7 @@ class Founded:
         return psycopg.connect(self.conninfo)
 
     def certificate(self, name: str) -> x509.Certificate:
-        return self.centre.keystore.signer(name).certificate
+        return self.centre.keystore.certificates(name)[0]
 
     @property
     def root(self) -> x509.Certificate:
@@ -61,7 +61,9 @@ PASSPHRASE = "the passphrase of the tests"
 
 def centre_at(conninfo: str, folder: Path, clock: object, base_url: str = BASE_URL) -> Centre:
     issuance = Issuance(conninfo, load_authority(), base_url, clock, b"k" * 32)
-    return Centre(issuance, Keystore(folder / "keys", PASSPHRASE), folder / "pki")
+    stores = (Keystore(folder / name, PASSPHRASE, "test") for name in ("keys", "root", "approvers"))
+    keys, root, approvers = stores
+    return Centre(issuance, keys, folder / "pki", root, approvers)
 
 
 @pytest.fixture(scope="session")
@@ -272,7 +274,8 @@ def service(
         "TRUST_TEST_FOLDER": str(folder),
         "TRUST_TEST_URL": base_url,
     }
-    with running("serve_trust:create", port, folder / "trust.log", environment):
+    command = [sys.executable, str(Path(__file__).with_name("serve_trust.py")), str(port)]
+    with running("", port, folder / "trust.log", environment, command):
         yield Service(centre, base_url, party, secret, token)
 
 
@@ -284,17 +287,24 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(target: str, port: int, log: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Run an ASGI factory under Granian in a process of its own until it is not needed."""
+def running(
+    target: str,
+    port: int,
+    log: Path,
+    environment: dict[str, str],
+    command: list[str] | None = None,
+) -> Iterator[None]:
+    """Run a server in a process of its own until it is not needed.
+
+    `target` is an ASGI factory for Granian, unless there is a `command`.
+    """
+    granian = [
+        *(sys.executable, "-m", "granian", "--interface", "asgi", "--factory"),
+        *("--host", "127.0.0.1", "--port", str(port), "--no-ws", target),
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", "asgi", "--factory"),
-                *("--host", "127.0.0.1", "--port", str(port), "--no-ws", target),
-            ],
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            command or granian, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         for _ in range(300):

@@ -1,6 +1,7 @@
-"""The service as the tests run it under Granian; the values come from the fixture."""
+"""The service as the tests run it, and as it is run; the values come from the fixture."""
 
 import os
+import sys
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -10,9 +11,10 @@ from pencere.trust.issuance import Issuance
 from pencere.trust.keystore import Keystore
 from pencere.trust.profile import load_authority
 from pencere.trust.server import TrustConfig, create_app
+from pencere.trust.server.workers import serve
 
 
-def create() -> Starlette:
+def create(worker: int = 0) -> Starlette:
     folder = Path(os.environ["TRUST_TEST_FOLDER"])
     issuance = Issuance(
         os.environ["TRUST_TEST_CONNINFO"],
@@ -23,3 +25,7 @@ def create() -> Starlette:
     )
     keystore = Keystore(folder / "keys", "the passphrase of the tests")
     return create_app(TrustConfig(issuance, keystore, folder / "pki", upkeep_interval_s=0.5))
+
+
+if __name__ == "__main__":
+    serve(create, "127.0.0.1", int(sys.argv[1]), workers=int(os.environ.get("TRUST_WORKERS", "1")))

@@ -9,17 +9,21 @@ import textwrap
 from datetime import timedelta
 
 import httpx
+import psycopg
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from psycopg import sql
 from tests.trust.conftest import NOW, Founded
 
-from pencere.trust import reservations, store
+from pencere.trust import reservations
 from pencere.trust.ocsp import TRY_LATER
 from pencere.trust.server import TrustConfig, create_app
 
 
-def test_without_a_database_no_status_is_given_and_health_says_so(founded: Founded) -> None:
+def test_without_a_database_no_status_is_given_and_health_says_so(
+    founded: Founded, postgres: object
+) -> None:
     leaf, issuer = founded.certificate("tsa"), founded.certificate("issuing-infrastructure")
     request = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA256()).build()
     body = request.public_bytes(Encoding.DER)
@@ -27,6 +31,18 @@ def test_without_a_database_no_status_is_given_and_health_says_so(founded: Found
     config = TrustConfig(
         centre.issuance, centre.keystore, centre.pki, ledger_origin=None, clock=founded.clock
     )
+
+    def set_reachable(answer: bool) -> None:
+        name = psycopg.conninfo.conninfo_to_dict(founded.conninfo)["dbname"]
+        with psycopg.connect(postgres.installation.superuser_url(), autocommit=True) as server:
+            server.execute(
+                sql.SQL("alter database {} allow_connections {}").format(
+                    sql.Identifier(name), sql.Literal(answer)
+                )
+            )
+            server.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
+            )
 
     async def ask() -> tuple[httpx.Response, ...]:
         app = create_app(config)
@@ -36,13 +52,17 @@ def test_without_a_database_no_status_is_given_and_health_says_so(founded: Found
             httpx.AsyncClient(transport=transport, base_url="http://trust") as client,
         ):
             before = await client.post("/ocsp", content=body)
-            app.state.trust.pool.close()  # as when the server of the database is gone
-            return (
-                before,
-                await client.post("/ocsp", content=body),
-                await client.get("/crl/root.crl"),
-                await client.get("/healthz"),
-            )
+            set_reachable(False)
+            try:
+                await asyncio.sleep(0.2)  # the connections are seen to be gone
+                return (
+                    before,
+                    await client.post("/ocsp", content=body),
+                    await client.get("/crl/root.crl"),
+                    await client.get("/healthz"),
+                )
+            finally:
+                set_reachable(True)
 
     before, after, revocation_list, health = asyncio.run(ask())
 

@@ -16,7 +16,8 @@ from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Unavailable
 from pencere.trust import der, timestamps
 from pencere.trust.profile import load_authority
-from pencere.trust.timestamps import Rejected, SteadyClock, TimeStampUnit
+from pencere.trust.steady_clock import SteadyClock
+from pencere.trust.timestamps import Rejected, TimeStampUnit
 
 
 @pytest.fixture

@@ -187,6 +187,11 @@ class Responders:
             identity: responder for responder in responders for identity in responder.identities
         }
 
+    @property
+    def identities(self) -> frozenset[tuple[bytes, bytes, bytes]]:
+        """Every way in which one of our issuers may be named."""
+        return frozenset(self._by_identity)
+
     def find(self, question: Question) -> Responder | None:
         """Return who answers: the responder of the first issuer that is one of ours."""
         for one in question.asked:

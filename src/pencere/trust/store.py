@@ -166,7 +166,9 @@ def events_since(connection: Connection, issuer: str, seen: int) -> tuple[list[E
     The second value is what will have been seen then. Events may come twice: whoever was slow
     to commit must not be missed, and no number says who was.
     """
-    (horizon,) = one(connection, "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    (horizon,) = only_row(
+        connection, "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    )
     with connection.cursor(row_factory=class_row(Event)) as cursor:
         found = cursor.execute(
             "select e.number, e.serial, e.act, e.since, e.reason, e.invalid_since, c.not_after,"
@@ -177,7 +179,7 @@ def events_since(connection: Connection, issuer: str, seen: int) -> tuple[list[E
     return found, horizon
 
 
-def one(connection: Connection, query: str) -> tuple[Any, ...]:
+def only_row(connection: Connection, query: str) -> tuple[Any, ...]:
     """Return the row of a query that always has one."""
     row = connection.execute(query).fetchone()
     assert row is not None  # noqa: S101  # for the type checker

@@ -1,20 +1,30 @@
-"""The certification centre's service: Starlette under Granian."""
+"""The certification centre's service: Starlette behind a front of our own."""
+
+import os
 
 from starlette.applications import Starlette
 
-from pencere.cli.roles.server import begin_worker, serve_http
+from pencere.cli.roles.server import begin_worker
+from pencere.kernel.errors import Misconfigured
 from pencere.ops.installation import Installation
+
+_WORKERS = "PENCERE_TRUST_WORKERS"
+_SYNCHRONISED = "PENCERE_TRUST_CLOCK"
 
 
 def serve(installation: Installation) -> None:
     """Run until told to stop."""
-    serve_http(installation, "trust", interface="asgi")
+    os.environ.update(installation.environment())
+    begin_worker()
+    # What only the service needs is loaded here, so that `pencere up` stays small.
+    from pencere.trust.server.workers import serve as serve_front  # noqa: PLC0415
+
+    serve_front(create, "127.0.0.1", installation.port("trust"), workers=_workers())
 
 
-def create() -> Starlette:
-    """Return the application; Granian's worker calls this."""
+def create(worker: int = 0) -> Starlette:
+    """Return the application of a worker. The first alone puts the ledger in order."""
     installation = begin_worker()
-    # In the worker only: the process that watches it stays small.
     from pencere.cli.roles.certification import issuance_of, keystore_of  # noqa: PLC0415
     from pencere.cli.roles.ledger import origin_of  # noqa: PLC0415
     from pencere.trust.server.app import create_app  # noqa: PLC0415
@@ -25,6 +35,23 @@ def create() -> Starlette:
             issuance=issuance_of(installation),
             keystore=keystore_of(installation),
             pki=installation.pki,
-            ledger_origin=origin_of("trust"),
+            ledger_origin=origin_of("trust") if worker == 0 else None,
+            must_be_synchronised=_must_be_synchronised(),
         )
     )
+
+
+def _workers() -> int:
+    given = os.environ.get(_WORKERS) or "1"
+    if not given.isdigit() or not 1 <= int(given) <= 64:
+        raise Misconfigured(file="environment", key=_WORKERS, value=given, example="2")
+    return int(given)
+
+
+def _must_be_synchronised() -> bool:
+    given = os.environ.get(_SYNCHRONISED) or "trial"
+    if given not in {"trial", "synchronised"}:
+        raise Misconfigured(
+            file="environment", key=_SYNCHRONISED, value=given, example="synchronised"
+        )
+    return given == "synchronised"

@@ -368,6 +368,18 @@ class Connection(asyncio.Protocol):
             f" a body may have {self.largest_body(self._url)} bytes"
         )
 
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether nothing is in work and the next byte begins a request."""
+        return (
+            self._phase is _Phase.IDLE
+            and self._current is None
+            and not self._queue
+            and self._refusal is None
+            and not self._is_closing
+            and not self._is_write_paused
+        )
+
     def largest_body(self, target: bytes) -> int:
         """Return how many bytes of body a request for `target` may have."""
         del target  # the same for all, here

@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
@@ -14,16 +15,20 @@ from psycopg_pool import ConnectionPool
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Unavailable
 from pencere.trust import crl
 from pencere.trust.ocsp import Responder, Responders
 from pencere.trust.profile import AUTHORITIES, ISSUING
 from pencere.trust.remote.wrapping import KEY_NAME, WrappingKey
+from pencere.trust.server.answers import Answers
 from pencere.trust.server.config import TrustConfig
+from pencere.trust.server.memory import StatusMemory
 from pencere.trust.sessions import CHANNEL
 from pencere.trust.signers import Signer
-from pencere.trust.store import Connection
-from pencere.trust.timestamps import SteadyClock, TimeStampUnit
+from pencere.trust.steady_clock import DatabaseClock, KernelClock, SteadyClock, since_boot
+from pencere.trust.store import Connection, only_row
+from pencere.trust.timestamps import TimeStampUnit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -135,10 +140,29 @@ class State:
         self._seals: dict[str, Signer] = {}
         # None in a centre that was founded before there were remote keys of people.
         self.wrapping = WrappingKey(keys.signer(KEY_NAME)) if keys.has_key(KEY_NAME) else None
-        self.steady_clock = SteadyClock(config.clock, None)
+        self.memory = StatusMemory(config.issuance.conninfo)
+        self.answers = Answers(self.responders, self.memory, config.clock)
+        # Only the machine's own clock can be held against its counter and other clocks.
+        is_real = isinstance(config.clock, SystemClock)
+        self.steady_clock = SteadyClock(
+            config.clock,
+            None,
+            counter=since_boot if is_real else None,
+            references=[
+                KernelClock(must_be_synchronised=config.must_be_synchronised),
+                DatabaseClock(self._database_time),
+            ]
+            if is_real
+            else [],
+        )
         self.time_stamps = TimeStampUnit(
             keys.signer("tsa"), self.authority.tsa_policy, self.steady_clock
         )
+
+    def _database_time(self) -> datetime:
+        with self.pool.connection(timeout=2) as connection:
+            found: datetime = only_row(connection, "select clock_timestamp()")[0]
+            return found
 
     def seal(self, key_name: str) -> Signer:
         """Open the key of a seal; it stays open."""
@@ -185,11 +209,16 @@ def state_of(request: Request) -> State:
 
 @asynccontextmanager
 async def listening(state: State) -> AsyncIterator[None]:
-    """Keep the news coming while the application runs."""
-    task = asyncio.create_task(state.news.listen())
+    """Keep the news coming, and the answers signed, while the application runs."""
+    tasks = [
+        asyncio.create_task(work)
+        for work in (state.news.listen(), state.memory.listen(), state.answers.keep_signed())
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await state.memory.close()

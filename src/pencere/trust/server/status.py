@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from datetime import datetime
+from email.utils import format_datetime
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -11,47 +13,54 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pencere.kernel.errors import Invalid, Missing
-from pencere.trust import crl, ocsp, store, timestamps
+from pencere.trust import crl, timestamps
 from pencere.trust.ocsp_request import LARGEST_REQUEST
 from pencere.trust.profile import AUTHORITIES
+from pencere.trust.server.answers import CACHED_FOR, Presigned
 from pencere.trust.server.bodies import read_body
 from pencere.trust.server.state import state_of
 
-
-async def _answer(request: Request, encoded: bytes) -> Response:
-    state = state_of(request)
-
-    def work(connection: store.Connection) -> bytes:
-        return state.responders.answer(
-            encoded,
-            lambda issuer, serial: store.status(connection, issuer, serial),
-            at=state.clock.now(),
-        )
-
-    try:
-        body = await state.database(work)
-    except Exception:  # no answer is better than a guess, RFC 6960 section 2.3
-        body = ocsp.TRY_LATER
-    return Response(
-        body, media_type="application/ocsp-response", headers={"Cache-Control": "no-store"}
-    )
+OCSP_TYPE = "application/ocsp-response"
 
 
 async def ocsp_post(request: Request) -> Response:
     """Answer a request in the body."""
-    return await _answer(request, await read_body(request, LARGEST_REQUEST))
+    encoded = await read_body(request, LARGEST_REQUEST)
+    body, _ = await state_of(request).answers.answer(encoded)
+    return Response(body, media_type=OCSP_TYPE, headers={"cache-control": "no-store"})
 
 
 async def ocsp_get(request: Request) -> Response:
-    """Answer a request in the path (RFC 6960 appendix A.1)."""
+    """Answer a request in the path (RFC 6960 appendix A.1), with what caches need to keep it."""
+    state = state_of(request)
     # From the raw path: base64 has slashes, and %2F must not be taken apart before it is read.
     raw = request.scope.get("raw_path") or request.scope["path"].encode()
-    text = unquote(raw.decode("latin-1").split("/ocsp/", 1)[1].split("?", 1)[0])
+    body, presigned = await state.answers.answer(decode_path(raw.decode("latin-1")))
+    headers = caching_headers(presigned, state.clock.now())
+    return Response(body, media_type=OCSP_TYPE, headers=headers)
+
+
+def decode_path(path: str) -> bytes:
+    """Return the request that a path holds; nothing at all when it holds none."""
+    text = unquote(path.split("/ocsp/", 1)[1].split("?", 1)[0])
     try:
-        encoded = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        encoded = b""
-    return await _answer(request, encoded)
+        return b""
+
+
+def caching_headers(presigned: Presigned | None, at: datetime) -> dict[str, str]:
+    """Return what RFC 5019 section 6.2 wants for an answer that caches may keep, if it is one."""
+    if presigned is None:
+        return {"cache-control": "no-store"}
+    left = min(CACHED_FOR, presigned.next_update - at)
+    return {
+        "cache-control": f"max-age={max(0, int(left.total_seconds()))},"
+        "public,no-transform,must-revalidate",
+        "last-modified": format_datetime(presigned.made_at, usegmt=True),
+        "expires": format_datetime(presigned.next_update, usegmt=True),
+        "etag": presigned.etag,
+    }
 
 
 async def tsa(request: Request) -> Response:

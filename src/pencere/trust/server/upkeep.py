@@ -14,6 +14,7 @@ from pencere.trust import crl, devices, reservations, sessions
 from pencere.trust.profile import AUTHORITIES
 from pencere.trust.remote import activation, consents, enrolment, tokens, vault
 from pencere.trust.server.state import State
+from pencere.trust.store import only_row
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,12 @@ PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
 
 
 def load_mark(state: State) -> None:
-    """Take up the latest instant that the clock was seen to show before the start."""
+    """Take up the latest instant that the clock was seen to show before the start.
+
+    The time-stamps of this start have serial numbers of their own.
+    """
     with state.pool.connection() as connection:
+        state.time_stamps.run(only_row(connection, "select nextval('trust.tsa_run')")[0])
         row = connection.execute("select seen from trust.clock_mark where name = 'tsa'").fetchone()
     if row is not None:
         state.steady_clock.mark = max(state.steady_clock.mark, row[0])
@@ -33,10 +38,9 @@ def load_mark(state: State) -> None:
 def upkeep(state: State) -> None:
     """Do everything that is due."""
     now = state.clock.now()
+    state.steady_clock.check()
     with state.pool.connection() as connection:
-        for serial in reservations.condemn(
-            connection, before=now - PERHAPS_SIGNED_AFTER, at=now
-        ):
+        for serial in reservations.condemn(connection, before=now - PERHAPS_SIGNED_AFTER, at=now):
             log.warning("certificate_perhaps_issued serial=%s", serial.hex())
         sessions.forget_expired(connection, at=now)
         devices.forget_expired(connection, at=now)
@@ -87,6 +91,8 @@ def checks(state: State) -> list[dict[str, object]]:
     for name in ("tsa", *(f"ocsp-{one}" for one in AUTHORITIES)):
         ends = state.config.keystore.certificates(name)[0].not_valid_after_utc
         add(f"certificate {name}", f"until {ends:%Y-%m-%d}", ok=ends > now)
+    sure = "in memory" if state.memory.is_sure else "read for each answer: no news arrives"
+    add("status", f"{sure}, {state.answers.presigned_count} answers signed ahead", ok=True)
     add("notices", "listening" if state.news.is_listening else "not listening", ok=True)
     return found
 
