@@ -23,6 +23,7 @@ COMMANDS = {
     "search": "search the catalogue of services as the portal does",
     "verify": "verify a signed document",
     "ca": "certification centre: ceremony, issue, list, revoke, crl",
+    "log": "public log of the centre: checkpoint, entries, prove, handle",
     "gateway": "gateway: sandbox for developers, explain who may ask what",
     "bench": "measure against a limit: search",
 }

@@ -30,6 +30,7 @@ PORTS: Mapping[str, int] = {
     "gateway-agencies": 82,
     "trust": 90,
     "trust-tls": 91,
+    "http-01": 92,  # of machines that ask for certificates; 80 outside of one machine
     "registers": 100,
     "gateway-portal-link": 181,
     "gateway-agencies-link": 182,

@@ -1,6 +1,6 @@
 """The steps in their order."""
 
-from pencere.cli.boot import cards, gateway, phones, registers, sima, trust, web
+from pencere.cli.boot import cards, gateway, machines, phones, registers, sima, trust, web
 from pencere.cli.progress import Progress, step
 from pencere.cli.roles.ledger import LEDGERS, ledger_signer
 from pencere.countries.country import Country
@@ -22,6 +22,7 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
         centre = trust.found(installation)
         nodes = trust.certify_nodes(installation, centre, country)
         bodies = trust.issue_seals(installation, centre, country)
+        machines.certify_listener(installation, centre)
         trust.register_relying_parties(installation)
         for role in LEDGERS:
             ledger_signer(installation, role)

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.cli.boot.trust import organization_of
+from pencere.cli.enrolment import bindings, monitor
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.roles.certification import centre_of
 from pencere.countries.country import Country
@@ -40,6 +41,8 @@ def run(arguments: Sequence[str]) -> int:
             ("list", "list the certificates of a person or a body with their serial numbers"),
             ("revoke", "revoke a certificate by its serial number, for good"),
             ("crl", "renew and publish the revocation lists"),
+            *bindings.ACTIONS,
+            ("monitor", "follow a public log: what was issued in a person's or body's name?"),
         ],
     )
     issue = actions["issue"]
@@ -59,7 +62,11 @@ def run(arguments: Sequence[str]) -> int:
     revoke.add_argument("serial", help="hexadecimal, from `pencere ca list`")
     reasons = [reason.name.lower().replace("_", "-") for reason in store.Reason]
     revoke.add_argument("--reason", choices=reasons, default="unspecified")
+    bindings.add_options(actions)
+    monitor.add_options(actions["monitor"])
     given = options.parse_args(arguments)
+    if given.action == "monitor":  # reads another's log; needs no installation
+        return monitor.run(given)
     installation = installation_of(given)
     os.environ.update(installation.environment())
     actions_by_name: dict[str, _Action] = {
@@ -68,6 +75,9 @@ def run(arguments: Sequence[str]) -> int:
         "list": _list,
         "revoke": _revoke,
         "crl": _lists,
+        "eab": bindings.eab,
+        "bindings": bindings.show,
+        "end-binding": bindings.end,
     }
     actions_by_name[given.action](installation, given)
     return 0
