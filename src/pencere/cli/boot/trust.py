@@ -9,14 +9,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pencere.cli.roles.certification import centre_of
+from pencere.cli.roles.certification import centre_of, founding_centre_of
 from pencere.cli.roles.nodes import NODES, Node, node_keystore
 from pencere.countries import az as country_package
 from pencere.countries.country import Body, Country
+from pencere.kernel.text import LANGUAGES
 from pencere.ops.installation import Installation
 from pencere.services import definition
 from pencere.trust import relying_parties
 from pencere.trust.ceremony import Centre
+from pencere.trust.remote import clients
 
 LONGEST_ORGANIZATION = 64
 
@@ -35,9 +37,9 @@ class NodeCertificate:
 
 
 def found(installation: Installation) -> Centre:
-    """Make root, issuing authorities, responders, time-stamping and directory keys."""
+    """Hold the ceremony of the demonstration; return the centre without the root."""
+    founding_centre_of(installation).found()
     centre = centre_of(installation)
-    centre.found()
     anchors = b"".join(
         (installation.pki / f"{name}.crt").read_bytes()
         for name in ("issuing-infrastructure", "root")
@@ -91,6 +93,17 @@ def register_relying_parties(installation: Installation) -> None:
                 name,
                 installation.secret(f"mobile/{role}"),
             )
+        portal = installation.address("portal")
+        clients.register(
+            connection,
+            clients.Registration(
+                id="portal",
+                name=RELYING_PARTIES["portal"],
+                secret=installation.secret("oauth2/portal"),
+                redirect_uris=tuple(f"{portal}/{one}/remote-keys/" for one in LANGUAGES),
+                relying_party=installation.relying_party("portal"),
+            ),
+        )
 
 
 def organization_of(body: Body) -> str:
