@@ -64,7 +64,7 @@ class TrustCentre:
 
     @property
     def root(self) -> x509.Certificate:
-        return self.centre.keystore.signer("root").certificate
+        return self.centre.keystore.certificates("root")[0]
 
     def seal_of(self, body: str) -> SealService:
         token = secrets.token_urlsafe(16)
@@ -84,7 +84,13 @@ def trust_centre(postgres, _templates, tmp_path_factory):
     port = _free_port()
     base_url = f"http://127.0.0.1:{port}"
     issuance = Issuance(url, load_authority(), base_url, SystemClock(), b"k" * 32)
-    centre = Centre(issuance, Keystore(folder / "keys", PASSPHRASE), folder / "pki")
+    centre = Centre(
+        issuance,
+        Keystore(folder / "keys", PASSPHRASE),
+        folder / "pki",
+        Keystore(folder / "root", PASSPHRASE, "test"),
+        Keystore(folder / "approvers", PASSPHRASE),
+    )
     centre.found()
     (folder / "trust_for_tests.py").write_text(SERVER)
     log = (folder / "log").open("wb")

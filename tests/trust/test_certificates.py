@@ -23,7 +23,7 @@ from pencere.trust.contents import Holder
 from pencere.trust.keystore import Keystore
 from pencere.trust.profile import AUTHORITIES, ISSUING
 
-SIGNING = [*AUTHORITIES, "tsa", "directory", *(f"ocsp-{name}" for name in AUTHORITIES)]
+SIGNING = [*AUTHORITIES, "tsa", "directory", "transcript", *(f"ocsp-{name}" for name in AUTHORITIES)]
 
 
 def test_every_certificate_of_the_ceremony_is_verified_by_openssl(founded: Founded) -> None:
@@ -100,6 +100,8 @@ def test_the_keystore_of_another_installation_is_refused(founded: Founded, make_
         ),
         centre.keystore,
         centre.pki,
+        centre.root,
+        centre.approvers,
     )
 
     with pytest.raises(Misconfigured, match="not in this database"):
@@ -279,10 +281,10 @@ def test_keys_lie_encrypted_and_closed_to_others(founded: Founded) -> None:
 
 
 def test_a_wrong_passphrase_names_file_and_key(founded: Founded) -> None:
-    with pytest.raises(Misconfigured, match=r"root\.key: passphrase"):
-        Keystore(founded.folder / "keys", "another").signer("root")
+    with pytest.raises(Misconfigured, match=r"tsa\.key: passphrase"):
+        Keystore(founded.folder / "keys", "another").signer("tsa")
 
 
 def test_a_key_is_never_written_over(founded: Founded) -> None:
     with pytest.raises(Conflict, match="key_exists"):
-        founded.centre.keystore.create("root")
+        founded.centre.keystore.create("tsa")

@@ -156,7 +156,7 @@ def test_an_application_is_signed_and_openssl_agrees(
     )
     (tmp_path / "s.p7s").write_bytes(encoded)
     (tmp_path / "content").write_bytes(content)
-    root = write_pem(tmp_path / "root.pem", service.centre.keystore.signer("root").certificate)
+    root = write_pem(tmp_path / "root.pem", service.centre.keystore.certificates("root")[0])
     openssl(
         *("cms", "-verify", "-cades", "-inform", "DER", "-in", str(tmp_path / "s.p7s")),
         *("-content", str(tmp_path / "content"), "-binary", "-CAfile", root, "-purpose", "any"),

@@ -118,6 +118,21 @@ class Installation:
         return self._folder("trust", mode=0o700)
 
     @property
+    def root(self) -> Path:
+        """Keystore of the root, which no running service opens; kept elsewhere in earnest."""
+        return self._folder("root", mode=0o700)
+
+    @property
+    def approvers(self) -> Path:
+        """Keys of the invented approvers of the demonstration."""
+        return self._folder("approvers", mode=0o700)
+
+    @property
+    def identity(self) -> str:
+        """Name of this installation in what people approve; not a secret."""
+        return sha256(self.secret("installation").encode()).hexdigest()[:32]
+
+    @property
     def keys(self) -> Path:
         """Keys that a role holds alone, a folder each: of gateway nodes, of ledgers."""
         return self._folder("keys", mode=0o700)

@@ -1,34 +1,30 @@
-"""The certification centre is founded, and issues what the platform needs to start.
+"""The certification centre issues what the platform needs to start.
 
 Everything here may be done again: what is there and in force stays, what ends within
-`RENEWED_BEFORE` is made anew. The root's key is opened here and nowhere else.
+`RENEWED_BEFORE` is made anew. How the centre comes to its own keys stands in `founding`.
 """
 
 import logging
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pencere.kernel.errors import Misconfigured, Missing
-from pencere.trust import credentials, crl, devices, relying_parties, reservations, store
+from pencere.kernel.errors import Misconfigured
+from pencere.trust import credentials, devices, relying_parties, store
 from pencere.trust.algorithms import PublicKey
 from pencere.trust.contents import Holder
-from pencere.trust.durable import write_durably
+from pencere.trust.founding.demonstration import Demonstration
+from pencere.trust.founding.rite import RENEWED_BEFORE, Place
 from pencere.trust.issuance import Issuance, holder_of, read_request
 from pencere.trust.keystore import Keystore
 from pencere.trust.pins import Halves, Safe, install
-from pencere.trust.profile import AUTHORITIES, ISSUING, load_profile
-from pencere.trust.remote import wrapping
+from pencere.trust.profile import load_profile
 
 log = logging.getLogger(__name__)
-
-RENEWED_BEFORE = timedelta(days=30)
-PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -72,22 +68,20 @@ class Centre:
     keystore: Keystore
     pki: Path
 
-    def found(self) -> None:
-        """Make the root, the issuing authorities, responders, time-stamping and directory keys."""
-        self.pki.mkdir(parents=True, exist_ok=True)
-        with psycopg.connect(self.issuance.conninfo) as connection:
-            now = self.issuance.clock.now()
-            reservations.condemn(connection, before=now - PERHAPS_SIGNED_AFTER, at=now)
-        self._ensure("root", "root", "root")
-        for name in ISSUING:
-            self._ensure(name, name, "root")
-        for name in AUTHORITIES:
-            self._ensure(f"ocsp-{name}", "ocsp", name)
-        for name in ("tsa", "directory"):
-            self._ensure(name, name, "issuing-infrastructure")
-        self.keystore.create("ledger")  # signs the heads of the log; needs no certificate
-        self.keystore.create(wrapping.KEY_NAME, wrapping.ALGORITHM)  # nor does this one
-        self._publish()
+    root: Keystore | None = None
+    approvers: Keystore | None = None
+
+    def found(self) -> str | None:
+        """Hold the ceremony of the demonstration for what is due; return its transcript.
+
+        A real centre is founded with `pencere ca ceremony`, where the root's keystore is.
+        """
+        if self.root is None or self.approvers is None:
+            raise Misconfigured(
+                file=self.pki, key="keystore: root", value="not here", example="pencere ca ceremony"
+            )
+        place = Place(self.issuance, self.root, self.keystore, self.pki)
+        return Demonstration(place, self.approvers).found()
 
     def register_relying_party(self, identifier: uuid.UUID, name: str, secret: str) -> None:
         """Let a service ask phones under `name`, which it sends and people see."""
@@ -123,7 +117,7 @@ class Centre:
                 connection,
                 credential=name,
                 key_name=name,
-                holder=holder_of(self.keystore.signer(name).certificate),
+                holder=holder_of(self.keystore.certificates(name)[0]),
                 token=token,
             )
         return name
@@ -158,7 +152,7 @@ class Centre:
             if enrolment.pins is not None:
                 safe = Safe(self.issuance.digest_key)
                 install(connection, safe, device, enrolment.pins, at=self.issuance.clock.now())
-        chain = [*first[1:], self.keystore.signer("root").certificate]
+        chain = [*first[1:], self.keystore.certificates("root")[0]]
         return Enrolled(
             str(device),
             first[0].public_bytes(Encoding.DER),
@@ -175,7 +169,7 @@ class Centre:
         same certificates while they last. `device_id` of the answer is empty.
         """
         first, second = self._certify_keys(person, authentication_request, signature_request)
-        chain = [*first[1:], self.keystore.signer("root").certificate]
+        chain = [*first[1:], self.keystore.certificates("root")[0]]
         return Enrolled(
             "",
             first[0].public_bytes(Encoding.DER),
@@ -221,39 +215,16 @@ class Centre:
             "common_name": common_name,
         }
 
-    def _ensure(self, name: str, profile_name: str, issuer: str) -> None:
-        if self.keystore.has(name):
-            self._refuse_stranger(name)
-            if not self._ends_soon(name):
-                return
-        authority, profile = self.issuance.authority, load_profile(profile_name)
-        values = {
-            "country": authority.country,
-            "organization": authority.organization,
-            "organization_identifier": authority.organization_identifier,
-            "common_name": authority.names[profile_name],
-        }
-        holder = Holder(values, self._key(name, profile.curve))
-        self.keystore.install(name, self._issue(profile_name, holder, issuer, key_name=name))
-
     def _key(self, name: str, curve: str) -> PublicKey:
         if self.keystore.has(name):
             return self.keystore.public_key(name)
         return self.keystore.create(name, curve)
 
-    def _issue(
-        self, profile: str, holder: Holder, issuer: str, key_name: str | None = None
-    ) -> list[x509.Certificate]:
+    def _issue(self, profile: str, holder: Holder, issuer: str) -> list[x509.Certificate]:
         """Issue and return the certificate and the chain above it, without the root."""
         signer = self.keystore.signer(issuer)
-        certificate = self.issuance.issue(
-            profile,
-            holder,
-            issuer_name=issuer,
-            signer=signer,
-            is_self_signed=key_name == issuer,
-        )
-        return [certificate] if issuer == "root" else [certificate, signer.certificate]
+        certificate = self.issuance.issue(profile, holder, issuer_name=issuer, signer=signer)
+        return [certificate, signer.certificate]
 
     def _issue_once(self, profile_name: str, holder: Holder) -> list[x509.Certificate]:
         profile = load_profile(profile_name)
@@ -262,7 +233,7 @@ class Centre:
             there is not None
             and there.not_valid_after_utc - self.issuance.clock.now() > RENEWED_BEFORE
         ):
-            return [there, self.keystore.signer(profile.issuer).certificate]
+            return [there, self.keystore.certificates(profile.issuer)[0]]
         return self._issue(profile_name, holder, profile.issuer)
 
     def _of_key(self, profile: str, holder: Holder) -> x509.Certificate | None:
@@ -273,29 +244,5 @@ class Centre:
             return next((one for one in found if one.public_key() == holder.public_key), None)
 
     def _ends_soon(self, name: str) -> bool:
-        ends = self.keystore.signer(name).certificate.not_valid_after_utc
+        ends = self.keystore.certificates(name)[0].not_valid_after_utc
         return ends - self.issuance.clock.now() <= RENEWED_BEFORE
-
-    def _refuse_stranger(self, name: str) -> None:
-        certificate = self.keystore.signer(name).certificate
-        try:
-            with psycopg.connect(self.issuance.conninfo) as connection:
-                store.certificate(connection, store.serial_bytes(certificate.serial_number))
-        except Missing as error:
-            raise Misconfigured(
-                file=self.pki,
-                key=f"keystore: {name}",
-                value=f"serial {certificate.serial_number:x}, not in this database",
-                example="the database and the keystore of the same installation",
-            ) from error
-
-    def _publish(self) -> None:
-        for name in AUTHORITIES:
-            signer = self.keystore.signer(name)
-            pem = signer.certificate.public_bytes(Encoding.PEM)
-            write_durably(self.pki / f"{name}.crt", pem, mode=0o644)
-            lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
-            with psycopg.connect(self.issuance.conninfo) as connection:
-                now = self.issuance.clock.now()
-                lists = crl.Lists(name, signer, base_url=self.issuance.base_url, lifetime=lifetime)
-                crl.renew(connection, lists, self.pki, at=now)

@@ -11,7 +11,6 @@ serial number is answered as revoked from the first moment (`ocsp`) and is never
 """
 
 import hashlib
-import hmac
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from pencere.ledger.entries import INSERT, pending_entry
 from pencere.trust import reservations, store
 from pencere.trust.algorithms import PublicKey, algorithm_of
 from pencere.trust.contents import Draft, Holder, IssuerFacts, assemble, subject_of
+from pencere.trust.holders import mark
 from pencere.trust.links import Links
 from pencere.trust.lint import Surroundings, gate
 from pencere.trust.partitions import shard_of
@@ -213,14 +213,14 @@ class Issuance:
             encoded = certificate.public_bytes(Encoding.DER)
             digest = hashlib.sha256(encoded).digest()
             signed.append(reservations.Signed(certificate.serial_number, encoded, digest))
-            about = holder_of(certificate).encode()
+            identifier = f"{certificate.serial_number:x}"
             facts: dict[str, object] = {
-                "holder": hmac.digest(self.digest_key, about, "sha256").hex(),
+                "holder": mark(self.digest_key, holder_of(certificate), identifier),
                 "issuer": issuer.name,
                 "kind": "certificate",
                 "not_after": _instant(certificate.not_valid_after_utc),
                 "profile": wish.profile,
-                "serial": f"{certificate.serial_number:x}",
+                "serial": identifier,
                 "sha256": digest.hex(),
             }
             if wish.approvals:

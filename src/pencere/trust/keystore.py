@@ -43,7 +43,7 @@ class Keystore:
     """
 
     def __init__(self, folder: Path, passphrase: str, installation: str = "") -> None:
-        self._folder = folder
+        self.folder = folder
         self._passphrase = passphrase.encode()
         self._seal = Seal(self._passphrase)
         self.installation = installation
@@ -51,7 +51,7 @@ class Keystore:
 
     def names(self) -> list[str]:
         """Return the names of the keys that are here."""
-        found = [*self._folder.glob("*.key"), *self._folder.glob("*.binding")]
+        found = [*self.folder.glob("*.key"), *self.folder.glob("*.binding")]
         return sorted({path.stem for path in found})
 
     def has_key(self, name: str) -> bool:
@@ -84,10 +84,10 @@ class Keystore:
             if self._path(name, ".crt").exists():
                 raise Conflict("keystore.key_exists", name=name)
             return self.public_key(name)
-        kind, place = ALGORITHMS.get(algorithm), self._folder / "token.yaml"
+        kind, place = ALGORITHMS.get(algorithm), self.folder / "token.yaml"
         if kind is None:
             raise Misconfigured(
-                file=self._folder, key="algorithm", value=algorithm, example=", ".join(ALGORITHMS)
+                file=self.folder, key="algorithm", value=algorithm, example=", ".join(ALGORITHMS)
             )
         self._mark_bound()
         bound = (name, role or role_of(name), kind.name)
@@ -167,7 +167,7 @@ class Keystore:
         """Return what a key is bound to; None for a key from before there were bindings."""
         path = self._path(name, ".binding")
         if not path.exists():
-            if (self._folder / _BOUND).exists() and self._path(name, ".key").exists():
+            if (self.folder / _BOUND).exists() and self._path(name, ".key").exists():
                 raise Refused("keystore.binding", file=path, reason="missing")
             if not self._path(name, ".key").exists():
                 raise Missing("keystore.key_missing", name=name)
@@ -186,11 +186,11 @@ class Keystore:
 
     def bind_quorum(self, rule: Rule) -> None:
         """Keep the rule under which operations of the running centre are approved."""
-        write_durably(self._folder / _QUORUM, self._seal.close(rule.as_json()))
+        write_durably(self.folder / _QUORUM, self._seal.close(rule.as_json()))
 
     def quorum(self) -> Rule:
         """Return the rule under which operations of the running centre are approved."""
-        path = self._folder / _QUORUM
+        path = self.folder / _QUORUM
         if not path.exists():
             raise Missing("keystore.quorum_missing")
         return Rule.from_json(self._seal.open(path))
@@ -218,15 +218,15 @@ class Keystore:
 
     def _mark_bound(self) -> None:
         """From the first key made with a binding on, a key without one was tampered with."""
-        is_new = not any(self._folder.glob("*.key"))
-        if is_new and not (self._folder / _BOUND).exists():
-            write_durably(self._folder / _BOUND, b"every key here has a binding\n")
+        is_new = not any(self.folder.glob("*.key"))
+        if is_new and not (self.folder / _BOUND).exists():
+            write_durably(self.folder / _BOUND, b"every key here has a binding\n")
 
     def _bind(self, binding: Binding) -> None:
         write_durably(self._path(binding.name, ".binding"), self._seal.close(binding.as_json()))
 
     def _token(self) -> Token:
-        return token_at(TokenPlace.read(self._folder / "token.yaml"))
+        return token_at(TokenPlace.read(self.folder / "token.yaml"))
 
     def _token_key(self, binding: Binding) -> PublicKey:
         assert binding.token_id is not None  # noqa: S101  # asked by the callers
@@ -268,5 +268,5 @@ class Keystore:
 
     def _path(self, name: str, suffix: str) -> Path:
         if not NAME.fullmatch(name):
-            raise Misconfigured(file=self._folder, key="name", value=name, example="tsa")
-        return self._folder / (name + suffix)
+            raise Misconfigured(file=self.folder, key="name", value=name, example="tsa")
+        return self.folder / (name + suffix)

@@ -55,7 +55,7 @@ def verify(
         Invalid: `signed_json.malformed`.
         Refused: `signed_json.signature`, or what `validate_chain` raises.
     """
-    header, payload, signature, signing_input = _parse(jws)
+    header, payload, signature, signing_input = parse(jws)
     certificates = _certificates(header)
     key = certificates[0].public_key()
     algorithm, size = _kind(key)
@@ -80,7 +80,12 @@ def _kind(key: object) -> tuple[str, int]:
         raise Refused("signed_json.signature", reason="kind of key") from error
 
 
-def _parse(jws: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+def parse(jws: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    """Return header, payload, signature and what was signed; nothing is verified yet.
+
+    Raises:
+        Invalid: `signed_json.malformed`.
+    """
     parts = jws.split(".") if len(jws) <= LARGEST else []
     if len(parts) != 3:
         raise Invalid("signed_json.malformed", reason="parts")

@@ -1,0 +1,1 @@
+"""How the centre comes to its keys: the ceremony, from one file that people have approved."""
