@@ -121,6 +121,23 @@ def extend(pdf: bytes, level: Level, services: Services) -> bytes:
     return _stamped(pdf, services) if reaches(level, "B-LTA") else pdf
 
 
+def signers_of(pdf: bytes) -> list[x509.Certificate]:
+    """Return the certificates of the signatures in a PDF, in order, without those of stamps."""
+    found = []
+    for encoded in _signatures(pdf):
+        signed = cms.load(encoded)
+        one = signer_certificate(signed.signers[0], signed.certificates)
+        if signed.content_type != tokens.TST_INFO and one is not None:
+            found.append(one)
+    return found
+
+
+def has_archive_stamp(pdf: bytes) -> bool:
+    """Say whether the last thing signed in a PDF is a document time-stamp."""
+    found = _signatures(pdf)
+    return bool(found) and cms.load(found[-1]).content_type == tokens.TST_INFO
+
+
 def _place(
     pdf: bytes, placeholder: PdfSignedData, choices: PdfChoices, digest: str
 ) -> tuple[PreparedByteRangeDigest, io.BytesIO]:

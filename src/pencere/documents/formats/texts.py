@@ -1,4 +1,4 @@
-"""The sentences for what reading finds, from `problems.yaml`."""
+"""The sentences for what reading finds and why signing was refused, from the YAML files here."""
 
 from functools import cache
 from importlib.resources import files
@@ -31,3 +31,19 @@ def problems() -> dict[str, tuple[Verdict, Text]]:
                 example='{verdict: invalid, az: "Kod", en: "Code", ru: "Код"}',
             ) from error
     return found
+
+
+@cache
+def refusals() -> dict[str, Text]:
+    """Return what a person is told when a file was not signed, by the code of the error."""
+    file = files("pencere.documents.formats") / "refusals.yaml"
+    written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        return {code: Text.from_mapping(one) for code, one in written.items()}
+    except Exception as error:
+        raise Misconfigured(
+            file="documents/formats/refusals.yaml",
+            key="all",
+            value=str(error),
+            example='{az: "Kod", en: "Code", ru: "Код"}',
+        ) from error

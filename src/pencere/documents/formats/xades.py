@@ -20,6 +20,7 @@ from pencere.documents.formats.xades_references import (
     SIGNED_PROPERTIES,
     XPATH,
     refuse_instructions,
+    take_out,
 )
 from pencere.documents.formats.xmlsafe import ASIC, DS, EXCLUSIVE, XADES, XADES141, Element
 from pencere.kernel.errors import Conflict, Invalid
@@ -62,16 +63,10 @@ def prepare_enveloped(
     if root.tag == f"{{{DS}}}Signature":
         raise Conflict("sign.is_signature")
     refuse_instructions(root)
-    bare = etree.fromstring(etree.tostring(root))
-    for one in list(bare.iter(f"{{{DS}}}Signature")):
-        parent = one.getparent()
-        if parent is not None:
-            one.tail = None
-            parent.remove(one)
+    octets = without_signatures(document)
     signature = etree.SubElement(root, f"{{{DS}}}Signature", nsmap={"ds": DS})
     making = _Making(root, signature, signer, services, {}, level)
     signed_info = making.begin()
-    octets = xmlsafe.canonical(bare, EXCLUSIVE, comments=False)
     reference = _reference(signed_info, octets, URI="")
     reference.set("Id", f"{making.name}-r0")
     transforms = etree.Element(f"{{{DS}}}Transforms")
@@ -80,6 +75,14 @@ def prepare_enveloped(
     _add(transforms, DS, "Transform", Algorithm=EXCLUSIVE)
     reference.insert(0, transforms)
     return making.to_be_signed(signed_info, at, ["document.xml"])
+
+
+def without_signatures(document: bytes) -> bytes:
+    """Return the canonical form of a document without its signatures: what one is over."""
+    root = xmlsafe.parse(document)
+    for one in list(root.iter(f"{{{DS}}}Signature")):
+        take_out(one)
+    return xmlsafe.canonical(root, EXCLUSIVE, comments=False)
 
 
 def extend(content: bytes, files: Mapping[str, bytes], level: Level, services: Services) -> bytes:

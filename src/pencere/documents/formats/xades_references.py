@@ -143,7 +143,7 @@ class Context:
             else [one for one in [whole.find(path)] if one is not None]
         )
         for one in found:
-            _remove(one)
+            take_out(one)
         return whole
 
 
@@ -166,7 +166,7 @@ def refuse_instructions(root: Element) -> None:
         raise Invalid("format.unsupported", algorithm="processing instruction")
 
 
-def _remove(element: Element) -> None:
+def take_out(element: Element) -> None:
     """Take an element out; the text after it stays."""
     parent = element.getparent()
     if parent is None:
