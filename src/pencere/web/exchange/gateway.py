@@ -88,13 +88,24 @@ class Gateway:
         self._session.mount("http", adapter)
 
     def query(
-        self, *, register: str, by: Mapping[str, Any], purpose: Purpose, valid_at: str | None = None
+        self,
+        *,
+        register: str,
+        by: Mapping[str, Any],
+        purpose: Purpose,
+        valid_at: str | None = None,
+        message: str | None = None,
     ) -> tuple[Record, ...]:
-        """Return the records that a key finds, with the fields this purpose may see."""
+        """Return the records that a key finds, with the fields this purpose may see.
+
+        `message` is the UUID of the exchange, where the caller must be able to name it later.
+        """
         asked: dict[str, Any] = {"by": dict(by)}
         if valid_at is not None:
             asked["valid_at"] = valid_at
-        answer = self._call("POST", register, "/query", purpose=purpose, body=asked)
+        answer = self._call(
+            "POST", register, "/query", purpose=purpose, body=asked, message=message
+        )
         return _records(answer, register)
 
     def transact(
@@ -154,12 +165,13 @@ class Gateway:
         purpose: Purpose,
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        message: str | None = None,
     ) -> requests.Response:
         subsystem, _, service = register.partition("/")
         base = f"/r1/{INSTANCE}/{MEMBER_CLASS}/{owner_of(register)}/{subsystem}/{service}"
         extra = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._send(method, base + path, label=register, purpose=purpose, body=body,
-                          extra=extra)  # fmt: skip
+                          extra=extra, message=message)  # fmt: skip
 
     def _send(  # noqa: PLR0913, an exchange is all of these
         self,
@@ -170,8 +182,9 @@ class Gateway:
         purpose: Purpose,
         body: Mapping[str, Any] | None,
         extra: Mapping[str, str],
+        message: str | None = None,
     ) -> requests.Response:
-        message = str(uuid.uuid4())
+        message = message or str(uuid.uuid4())
         headers = {**purpose.headers(), **extra, "X-Road-Id": message}
         content = None
         if body is not None:

@@ -23,6 +23,7 @@ FOR_OFFICES = {
     "office_statistics": frozenset({"officer", "unit-head", "expert"}),
     "audit": frozenset({"auditor"}),
     "authoring": frozenset({"catalogue-editor"}),
+    "registration": frozenset({"ra-officer", "ra-chief"}),
 }
 
 # Links of the masthead by role: name of the route, key of the label, only for who signed in.
@@ -37,6 +38,7 @@ MASTHEAD = {
         ("office_statistics", "office.menu.team", True),
         ("audit", "office.menu.audit", True),
         ("authoring", "office.menu.authoring", True),
+        ("registration", "office.menu.registration", True),
     ),
 }
 FOOTER = {

@@ -13,6 +13,9 @@ from pencere.web.rules import Rule, Verdict, role
 DECIDING = ("officer", "unit-head")
 WORKING = (*DECIDING, "expert")
 
+# Officers of the registration authority; what they do counts by their signatures, not by this.
+REGISTERING = ("ra-officer", "ra-chief")
+
 auditor = role("auditor")
 editor = role("catalogue-editor")
 
@@ -62,4 +65,5 @@ def _any_of(*rules: Rule) -> Rule:
 
 
 caseworker = _any_of(*(role(name) for name in WORKING))
-office_holder = _any_of(caseworker, auditor, editor)
+registrar = _any_of(*(role(name) for name in REGISTERING))
+office_holder = _any_of(caseworker, auditor, editor, registrar)

@@ -14,7 +14,16 @@ FRAMEWORK = [
 ]
 
 # Data apps first: they have models and know nothing of pages.
-DATA = ["people", "cases", "catalogue", "payments", "notifications", "issued", "stateregister"]
+DATA = [
+    "people",
+    "cases",
+    "catalogue",
+    "payments",
+    "notifications",
+    "issued",
+    "certification",
+    "stateregister",
+]
 VIEWS = ["identity", "portal", "office"]
 
 

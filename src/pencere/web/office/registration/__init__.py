@@ -1,0 +1,1 @@
+"""The registration authority's desk: applications, acts, certificates, officers."""
