@@ -27,6 +27,7 @@ def create(worker: int = 0) -> Starlette:
     installation = begin_worker()
     from pencere.cli.roles.certification import issuance_of, keystore_of  # noqa: PLC0415
     from pencere.cli.roles.ledger import origin_of  # noqa: PLC0415
+    from pencere.cli.roles.machines import machine_config  # noqa: PLC0415
     from pencere.trust.server.app import create_app  # noqa: PLC0415
     from pencere.trust.server.config import TrustConfig  # noqa: PLC0415
 
@@ -36,6 +37,8 @@ def create(worker: int = 0) -> Starlette:
             keystore=keystore_of(installation),
             pki=installation.pki,
             ledger_origin=origin_of("trust") if worker == 0 else None,
+            ra_secret=installation.secret("ra"),
+            machines=machine_config(installation) if worker == 0 else None,
             must_be_synchronised=_must_be_synchronised(),
         )
     )
