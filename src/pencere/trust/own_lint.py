@@ -82,7 +82,7 @@ def _of_keys(
         "own.key_unaccepted": kind in profile.accepts,
         "own.key_of_issuer": is_self_signed or key != issuer,
         "own.subject_key_identifier": _value(extensions, x509.SubjectKeyIdentifier)
-        == x509.SubjectKeyIdentifier.from_public_key(key),  # type: ignore[arg-type]
+        == x509.SubjectKeyIdentifier.from_public_key(key),
         "own.authority_key_identifier": _value(extensions, x509.AuthorityKeyIdentifier)
         == x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer),
     }

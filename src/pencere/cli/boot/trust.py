@@ -37,8 +37,12 @@ class NodeCertificate:
 
 
 def found(installation: Installation) -> Centre:
-    """Hold the ceremony of the demonstration; return the centre without the root."""
-    founding_centre_of(installation).found()
+    """Hold the ceremony of the demonstration; return the centre without the root.
+
+    A centre that people founded (`pencere ca ceremony --file`) is taken as it is.
+    """
+    if not (installation.pki / "own-ceremony").exists():
+        founding_centre_of(installation).found()
     centre = centre_of(installation)
     anchors = b"".join(
         (installation.pki / f"{name}.crt").read_bytes()

@@ -15,6 +15,7 @@ import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pencere.cli import ceremonies
 from pencere.cli.boot.trust import organization_of
 from pencere.cli.enrolment import bindings, monitor
 from pencere.cli.options import installation_of, parser, subparsers
@@ -25,7 +26,7 @@ from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.identifiers import parse_fin
 from pencere.ops.installation import Installation
 from pencere.trust import crl, store
-from pencere.trust.profile import AUTHORITIES, load_authority
+from pencere.trust.profile import ISSUING, load_authority
 
 _Action = Callable[[Installation, argparse.Namespace], None]
 
@@ -41,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
             ("list", "list the certificates of a person or a body with their serial numbers"),
             ("revoke", "revoke a certificate by its serial number, for good"),
             ("crl", "renew and publish the revocation lists"),
+            *ceremonies.ACTIONS,
             *bindings.ACTIONS,
             ("monitor", "follow a public log: what was issued in a person's or body's name?"),
         ],
@@ -62,6 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     revoke.add_argument("serial", help="hexadecimal, from `pencere ca list`")
     reasons = [reason.name.lower().replace("_", "-") for reason in store.Reason]
     revoke.add_argument("--reason", choices=reasons, default="unspecified")
+    ceremonies.add_options(actions)
     bindings.add_options(actions)
     monitor.add_options(actions["monitor"])
     given = options.parse_args(arguments)
@@ -70,7 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     installation = installation_of(given)
     os.environ.update(installation.environment())
     actions_by_name: dict[str, _Action] = {
-        "ceremony": _ceremony,
+        "ceremony": ceremonies.ceremony,
+        "approve": ceremonies.approve,
+        "verify-transcript": ceremonies.verify_transcript,
         "issue": _issue,
         "list": _list,
         "revoke": _revoke,
@@ -81,15 +86,6 @@ def run(arguments: Sequence[str]) -> int:
     }
     actions_by_name[given.action](installation, given)
     return 0
-
-
-def _ceremony(installation: Installation, _: argparse.Namespace) -> None:
-    centre = centre_of(installation)
-    centre.found()
-    for name in centre.keystore.names():
-        if centre.keystore.has(name):
-            ends = centre.keystore.signer(name).certificate.not_valid_after_utc
-            print(f"{name:<32}until {ends:%Y-%m-%d}")
 
 
 def _issue(installation: Installation, given: argparse.Namespace) -> None:
@@ -187,11 +183,10 @@ def _revoke(installation: Installation, given: argparse.Namespace) -> None:
 
 def _lists(installation: Installation, _: argparse.Namespace) -> None:
     centre, now = centre_of(installation), SystemClock().now()
-    for name in AUTHORITIES:
+    for name in ISSUING:  # the root's is made at a ceremony, where its key is opened
         with psycopg.connect(installation.database_url("trust")) as connection:
-            lifetime = crl.ROOT_LIFETIME if name == "root" else crl.LIFETIME
             signer = centre.keystore.signer(name)
-            lists = crl.Lists(name, signer, base_url=centre.issuance.base_url, lifetime=lifetime)
+            lists = crl.Lists(name, signer, base_url=centre.issuance.base_url)
             crl.renew(connection, lists, installation.pki, at=now)
         listed = x509.load_der_x509_crl((installation.pki / f"{name}.crl").read_bytes())
         ends = listed.next_update_utc

@@ -231,8 +231,10 @@ class _Reader:
                 raise self._wrong("certificates", one.key, "a name that stands under keys")
 
 
-def _only(given: dict[str, Any], allowed: set[str]) -> None:
-    if not isinstance(given, dict) or set(given) != allowed:
+def _only(given: object, allowed: set[str]) -> None:
+    if not isinstance(given, dict):
+        raise TypeError(type(given).__name__)
+    if set(given) != allowed:
         raise ValueError(f"{sorted(map(str, given))} instead of {sorted(allowed)}")
 
 

@@ -225,7 +225,7 @@ class Rite:
                 installation=place.issuance.installation,
                 at=self.began,
             )
-            leaf = {
+            leaf: dict[str, object] = {
                 "ceremony": description.sha256.hex(),
                 "installation": description.installation,
                 "transcript": sha256(jws.encode("ascii")).hexdigest(),
