@@ -25,7 +25,8 @@ from tests.documents.conftest import seal
 
 from pencere.documents import seal as sealing
 from pencere.documents.examine import examine
-from pencere.documents.report import LARGEST_FILE_BYTES, REASONS, Report, Verdict, judge
+from pencere.documents.validation.indication import REASONS, Indication, conclude
+from pencere.documents.validation.report import LARGEST_FILE_BYTES, VERDICTS, Report, Verdict
 from pencere.documents.texts import texts
 from pencere.documents.verify import verify
 from pencere.kernel.clock import SystemClock
@@ -111,21 +112,33 @@ def test_the_process_with_limits_finds_the_same(trust_centre, sealed):
     assert verify(sealed, [trust_centre.root], at) == examine(sealed, [trust_centre.root], at)
 
 
-def test_a_seal_holds_after_its_certificate_has_expired(trust_centre, sealed):
+def test_an_archived_seal_holds_after_its_certificate_has_expired(trust_centre, archived):
     seal_ends = trust_centre.service.certificates()[0].not_valid_after_utc
-    assert seen(trust_centre, sealed, days=(seal_ends - now()).days + 30) == (VALID, ())
+    assert seen(trust_centre, archived, days=(seal_ends - now()).days + 30) == (VALID, ())
+
+
+def test_a_seal_that_nobody_archived_holds_as_long_as_who_gave_the_evidence(trust_centre, sealed):
+    responder = trust_centre.centre.keystore.certificates("ocsp-issuing-seal")[0]
+    days = (responder.not_valid_after_utc - now()).days
+
+    assert seen(trust_centre, sealed, days=days - 1) == (VALID, ())
+    assert seen(trust_centre, sealed, days=days + 2) == (
+        INDETERMINATE,
+        ("signer.evidence_expired",),
+    )
 
 
 def test_a_seal_is_indeterminate_once_its_time_stamp_has_expired(trust_centre, sealed, archived):
-    stamp_ends = trust_centre.centre.keystore.signer("tsa").certificate.not_valid_after_utc
+    stamp_ends = trust_centre.centre.keystore.certificates("tsa")[0].not_valid_after_utc
     days = (stamp_ends - now()).days + 2
 
-    expected = (INDETERMINATE, ("time_stamp.expired",))
+    expected = (INDETERMINATE, ("signer.expired_unproven", "time_stamp.expired"))
     assert [seen(trust_centre, one, days=days) for one in (sealed, archived)] == [expected] * 2
 
 
 def test_a_time_stamp_from_the_future_is_not_believed(trust_centre, sealed):
-    assert seen(trust_centre, sealed, days=-1) == (INVALID, ("time_stamp.future",))
+    expected = (INVALID, ("signer.not_yet_valid", "time_stamp.future"))
+    assert seen(trust_centre, sealed, days=-1) == expected
 
 
 def test_a_seal_of_another_country_is_indeterminate(sealed):
@@ -252,15 +265,15 @@ def test_a_changed_word_is_found(trust_centre, sealed):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "file.not_pdf"),
-        (b"hello", "file.not_pdf"),
+        (b"", "file.unknown"),
+        (b"hello", "file.unknown"),
         (b"\x00" * (LARGEST_FILE_BYTES + 1), "file.too_large"),
         (b"%PDF-1.7\n", "file.damaged"),
         (b"%PDF-1.7\nstartxref\n9\n%%EOF", "file.damaged"),
     ],
 )
 def test_what_is_no_document_gets_its_reason(trust_centre, content, reason):
-    assert seen(trust_centre, content) == (REASONS[reason], (reason,))
+    assert seen(trust_centre, content) == (VERDICTS[REASONS[reason][0]], (reason,))
     assert verify(content, [trust_centre.root], now()).reasons == (reason,)
 
 
@@ -336,4 +349,8 @@ def test_every_reason_and_verdict_has_its_sentence():
 
 
 def test_the_worst_reason_decides():
-    assert [judge(()), judge(("time_stamp.missing", "signer.revoked"))] == [VALID, INVALID]
+    found = conclude(("time_stamp.missing", "signer.revoked", "signer.untrusted"))
+
+    assert conclude(()) == (Indication.PASSED, None)
+    assert found == (Indication.FAILED, "REVOKED")
+    assert conclude(("never heard of",)) == (Indication.INDETERMINATE, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pencere.cli.options import installation_of, parser
-from pencere.documents.report import Report
+from pencere.documents.validation.report import Report
 from pencere.documents.texts import texts
 from pencere.documents.verify import verify
 from pencere.kernel.clock import SystemClock

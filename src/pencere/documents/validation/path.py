@@ -18,6 +18,7 @@ from pencere.documents.validation.building import Pool
 from pencere.documents.validation.certificate import Certificate
 from pencere.documents.validation.indication import Indication, SubIndication
 from pencere.documents.validation.limits import MOST_LISTS, Budget
+from pencere.documents.validation.material import Material
 from pencere.documents.validation.processing import Demands, Path, keys_along, process
 from pencere.documents.validation.status import State, Status, Timing, unknown
 from pencere.kernel.errors import Invalid, PencereError, Refused
@@ -29,22 +30,6 @@ class Checking(StrEnum):
     ALL = "all"
     LEAF = "leaf"
     NONE = "none"
-
-
-@dataclass(frozen=True)
-class Material:
-    """What may be used beside the certificate itself, all DER."""
-
-    certificates: tuple[bytes, ...] = ()
-    crls: tuple[bytes, ...] = ()
-    ocsps: tuple[bytes, ...] = ()
-
-    def __add__(self, other: "Material") -> "Material":
-        return Material(
-            tuple(dict.fromkeys((*self.certificates, *other.certificates))),
-            tuple(dict.fromkeys((*self.crls, *other.crls))),
-            tuple(dict.fromkeys((*self.ocsps, *other.ocsps))),
-        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +130,7 @@ class Validator:
             one for one in others if one.purposes and ocsp.OCSP_SIGNING in one.purposes
         )
         self._asked_about: set[bytes] = set()
-        self._believed: dict[tuple[bytes, bytes], bool] = {}
+        self._believed: dict[tuple[bytes, bytes, datetime], bool] = {}
 
     def validate(
         self,
@@ -291,7 +276,7 @@ class Validator:
         """
         if signer in path[1:]:
             return True
-        memo = (signer.sha256, path[-1].sha256)
+        memo = (signer.sha256, path[-1].sha256, at)
         if memo in self._believed:
             return self._believed[memo]
         if signer.sha256 in self._asked_about:

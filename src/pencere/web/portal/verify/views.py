@@ -10,7 +10,7 @@ from django.utils import translation
 from django.views.decorators.http import require_POST, require_safe
 
 from pencere.documents.code import parse_code
-from pencere.documents.report import Report, Verdict
+from pencere.documents.validation.report import Report, Verdict
 from pencere.documents.texts import texts as document_texts
 from pencere.documents.verify import verify
 from pencere.kernel.dates import format_instant
