@@ -34,6 +34,7 @@ class Certificate:
     since: str
     is_living: bool
     history: tuple[Happening, ...]
+    place: str
 
 
 def word(area: str, code: str) -> str:
@@ -71,6 +72,7 @@ def _certificate(one: Mapping[str, Any]) -> Certificate:
         since=when(one.get("since")),
         is_living=status in {"good", "suspended"},
         history=tuple(_happening(line) for line in one.get("history", ())),
+        place=t("certification.on_phone") if one.get("device") else "",
     )
 
 
