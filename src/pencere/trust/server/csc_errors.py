@@ -8,6 +8,7 @@ _NAMES = {
     "remote.pin_blocked": ("invalid_pin", 400),
     "remote.code_wrong": ("invalid_otp", 400),
     "remote.refused": ("access_denied", 403),
+    "remote.certificate": ("invalid_request", 400),
     "remote.missing": ("invalid_request", 400),
     "consent.over": ("invalid_request", 400),
     "client.unknown": ("invalid_client", 401),
