@@ -13,6 +13,8 @@ from pencere.trust.profile import load_authority
 from pencere.trust.server import TrustConfig, create_app
 from pencere.trust.server.workers import serve
 
+RA_SECRET = "the secret of office and portal in tests"
+
 
 def create(worker: int = 0) -> Starlette:
     folder = Path(os.environ["TRUST_TEST_FOLDER"])
@@ -24,7 +26,10 @@ def create(worker: int = 0) -> Starlette:
         b"k" * 32,
     )
     keystore = Keystore(folder / "keys", "the passphrase of the tests")
-    return create_app(TrustConfig(issuance, keystore, folder / "pki", upkeep_interval_s=0.5))
+    config = TrustConfig(
+        issuance, keystore, folder / "pki", upkeep_interval_s=0.5, ra_secret=RA_SECRET
+    )
+    return create_app(config)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import pytest
 import requests
 from tests.trust.conftest import Service, free_port, running, service
 
-from pencere.simulators.phones import sim
+from pencere.simulators.phones import sim, split
 from pencere.simulators.phones.sim import Card, Pins
 from pencere.trust.ceremony import Enrolment, Person
+from pencere.trust.pins import PURPOSES, Half
 
 __all__ = ["service"]
 
@@ -68,10 +69,16 @@ def owner(service: Service, phones: tuple[str, Path]) -> Owner:
     url, folder = phones
     number = next(_numbers)
     card = Card(f"p{number}", "Quliyeva", "Aydan", f"+99450{number}", "87654321")
-    made = sim.provision(folder, card, Pins("1234", "12345"), "device pass")
+    made = split.provision(folder, card, Pins("1234", "12345"), "device pass")
+    sent, halves = made.requests, made.halves or {}
     enrolled = service.centre.issue_person(
         Person(f"{number}", "Quliyeva", "Aydan", card.phone),
-        Enrolment(made.authentication_request, made.signature_request, made.device_key),
+        Enrolment(
+            sent.authentication_request,
+            sent.signature_request,
+            sent.device_key,
+            {one: Half(halves[one].verifier, halves[one].share) for one in PURPOSES},
+        ),
     )
     sim.store_certificates(
         folder,
@@ -80,4 +87,5 @@ def owner(service: Service, phones: tuple[str, Path]) -> Owner:
         authentication=enrolled.authentication,
         signature=enrolled.signature,
     )
+    split.forget_halves(folder, card.name)
     return Owner(url, str(number), card.phone, card.name)

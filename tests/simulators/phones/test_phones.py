@@ -1,6 +1,8 @@
 """A person with a phone: two real processes, the relying party's client, and a browser's forms."""
 
+import json
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests.trust.conftest import Service
 
 from pencere.kernel.errors import Invalid, Refused
 from pencere.simulators import phones as package
-from pencere.simulators.phones import sim
+from pencere.simulators.phones import split
 from pencere.simulators.phones.sim import Card, Pins
 from pencere.trust.mobile import Signed
 
@@ -101,7 +103,7 @@ def test_three_wrong_pins_block_and_the_puk_opens(service: Service, owner: Owner
     with pytest.raises(Refused, match=r"mobile\.pin_blocked"):
         client.poll(session, wait_s=10)
     assert (refused.json(), malformed.json(), opened.json()) == (
-        {"error": "puk.wrong"},
+        {"error": "puk.wrong", "left": 2},
         {"error": "pin.form", "digits": 4},
         {"done": True},
     )
@@ -183,24 +185,64 @@ def test_texts_are_complete_in_three_languages() -> None:
 
 def test_provisioning_again_keeps_keys_and_pins(tmp_path: Path) -> None:
     card = Card("aydan", "Quliyeva", "Aydan", "+994501000001", "87654321")
-    first = sim.provision(tmp_path, card, Pins("1001", "20001"), "p")
+    first = split.provision(tmp_path, card, Pins("1001", "20001"), "p")
 
-    again = sim.provision(tmp_path, card, Pins("9999", "99999"), "p")
+    again = split.provision(tmp_path, card, Pins("9999", "99999"), "p")
+    halves = first.halves or {}
+    split.forget_halves(tmp_path, "aydan")
+    after = split.provision(tmp_path, card, Pins("9999", "99999"), "p")
 
-    assert again == first
-    assert sim.Sim(tmp_path / "aydan", "p").sign("authentication", "1001", b"\1" * 32, "SHA256")
+    assert (again, after.requests, after.halves) == (first, first.requests, None)
+    phone = split.SplitSim(tmp_path / "aydan", "p")
+    given = {one: half.share for one, half in halves.items()}
+    asked: list[bytes] = []
+
+    def ask(purpose: str, proof: bytes) -> bytes:
+        asked.append(proof)
+        return given[purpose]
+
+    assert phone.sign("authentication", "1001", b"\1" * 32, "SHA256", ask)
+    assert sha256(asked[0]).digest() == halves["authentication"].verifier
+
+
+def test_the_file_of_a_phone_tells_a_right_pin_from_no_wrong_one(tmp_path: Path) -> None:
+    card = Card("aydan", "Quliyeva", "Aydan", "+994501000001", "")
+    split.provision(tmp_path, card, Pins("1001", "20001", "87654321"), "p")
+    split.forget_halves(tmp_path, "aydan")
+    phone = split.SplitSim(tmp_path / "aydan", "p")
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "aydan").iterdir())
+
+    for pin in ("1001", "0000"):
+        with pytest.raises(Invalid, match=r"phone\.vault"):
+            phone.unlock("authentication", pin, lambda _purpose, _proof: bytes(32))
+    assert [pin in kept for pin in (b"1001", b"20001", b"87654321")] == [False] * 3
+
+
+def test_a_vault_that_was_changed_does_not_open(tmp_path: Path) -> None:
+    card = Card("aydan", "Quliyeva", "Aydan", "+994501000001", "")
+    made = split.provision(tmp_path, card, Pins("1001", "20001"), "p")
+    path = tmp_path / "aydan" / "vault.json"
+    vault = json.loads(path.read_text("utf-8"))
+    vault["pins"]["signature"]["wrapped"] = vault["pins"]["authentication"]["wrapped"]
+    path.write_text(json.dumps(vault), "utf-8")
+    share = (made.halves or {})["authentication"].share
+
+    with pytest.raises(Invalid, match=r"phone\.vault"):
+        split.SplitSim(tmp_path / "aydan", "p").unlock("signature", "20001", lambda _p, _q: share)
 
 
 def test_a_pin_of_the_wrong_form_is_not_set(tmp_path: Path) -> None:
     card = Card("aydan", "Quliyeva", "Aydan", "+994501000001", "87654321")
 
     with pytest.raises(Invalid, match=r"pin\.form"):
-        sim.provision(tmp_path, card, Pins("12", "20001"), "p")
+        split.provision(tmp_path, card, Pins("12", "20001"), "p")
+    with pytest.raises(Invalid, match=r"puk\.form"):
+        split.provision(tmp_path, card, Pins("1001", "20001", "1"), "p")
 
 
 def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     card = Card("aydan", "Quliyeva", "Aydan", "+994501000001", "87654321")
-    sim.provision(tmp_path, card, Pins("1001", "20001"), "p")
+    split.provision(tmp_path, card, Pins("1001", "20001"), "p")
 
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "aydan").iterdir()}
 

@@ -3,8 +3,10 @@
 from pencere.cli.progress import Progress
 from pencere.countries.country import Country, DemoPerson
 from pencere.ops.installation import Installation
-from pencere.simulators.phones.sim import Card, Pins, provision, store_certificates
+from pencere.simulators.phones.sim import Card, Pins, store_certificates
+from pencere.simulators.phones.split import forget_halves, provision
 from pencere.trust.ceremony import Centre, Enrolment, Person
+from pencere.trust.pins import PURPOSES, Half
 
 
 def hand_out(
@@ -23,9 +25,17 @@ def _hand_out(installation: Installation, centre: Centre, person: DemoPerson) ->
     pins = Pins(person.pin1 or "", person.pin2 or "")
     card = Card(person.key, person.family, person.given, person.phone, pins.puk)
     made = provision(installation.phones, card, pins, installation.secret("phones"))
+    sent, halves = made.requests, made.halves
     enrolled = centre.issue_person(
         Person(person.fin, person.family, person.given, person.phone),
-        Enrolment(made.authentication_request, made.signature_request, made.device_key),
+        Enrolment(
+            sent.authentication_request,
+            sent.signature_request,
+            sent.device_key,
+            None
+            if halves is None
+            else {one: Half(halves[one].verifier, halves[one].share) for one in PURPOSES},
+        ),
     )
     store_certificates(
         installation.phones,
@@ -34,3 +44,4 @@ def _hand_out(installation: Installation, centre: Centre, person: DemoPerson) ->
         authentication=enrolled.authentication,
         signature=enrolled.signature,
     )
+    forget_halves(installation.phones, person.key)

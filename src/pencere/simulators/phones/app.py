@@ -7,6 +7,7 @@ A caller that accepts `application/json` is answered with it: `{"request": ...}`
 import json
 import logging
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ from starlette.routing import Route
 
 from pencere.kernel.clock import Clock, SystemClock
 from pencere.kernel.errors import Invalid, Missing, PencereError, Refused
+from pencere.simulators.phones.enrolling import Enrolling
 from pencere.simulators.phones.link import Link
 from pencere.simulators.phones.pages import LANGUAGES, Pages
 from pencere.simulators.phones.phone import Phone
-from pencere.simulators.phones.sim import PURPOSES, Sim
+from pencere.simulators.phones.sim import PURPOSES, Pins
+from pencere.simulators.phones.split import SplitSim
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ class Phones:
     def __init__(self, config: PhonesConfig) -> None:
         self._config = config
         self._phones: dict[str, Phone] = {}
+        self._enrolling = Enrolling(config.trust_url)
+        self._lock = threading.Lock()
 
     def all(self) -> list[Phone]:
         """Return the phones by their owners' short names."""
@@ -68,11 +73,18 @@ class Phones:
         for path in sorted(folder.glob("*/card.json")) if folder.is_dir() else []:
             name = path.parent.name
             if name not in self._phones and _NAME.fullmatch(name):
-                sim = Sim(path.parent, self._config.passphrase)
+                sim = SplitSim(path.parent, self._config.passphrase)
                 link = Link(sim, self._config.trust_url)
                 link.start()
-                self._phones[name] = Phone(sim, link, self._config.clock)
+                self._phones[name] = Phone(sim, link, self._config.clock, self._enrolling)
         return [self._phones[name] for name in sorted(self._phones)]
+
+    def enrol(self, number: str, code: str, pins: Pins) -> Phone:
+        """Make a new phone for an application; what it raises is said at `Enrolling.enrol`."""
+        with self._lock:  # two presses of one button are one phone
+            config = self._config
+            name = self._enrolling.enrol(config.folder, number, code, pins, config.passphrase)
+        return self.find(name)
 
     def find(self, name: str) -> Phone:
         """Return one phone."""
@@ -103,6 +115,8 @@ class Desk:
         return [
             Route("/", self.start),
             Route("/{language}/", self.listing),
+            Route("/{language}/new", self.new),
+            Route("/{language}/new", self.enrol, methods=["POST"]),
             Route("/{language}/phones/{name}", self.phone),
             Route("/{language}/phones/{name}/{act}", self.act, methods=["POST"]),
             Route("/static/{file}", self.static),
@@ -122,6 +136,37 @@ class Desk:
         screens = [phone.screen() for phone in phones]
         return _html(self._pages.listing(screens, language=language))
 
+    async def new(self, request: Request) -> Response:
+        """Show the form for a new phone."""
+        return _html(self._pages.new(language=_language(request)))
+
+    async def enrol(self, request: Request) -> Response:
+        """Make a new phone for an application and its code."""
+        language, form = await self._form(request)
+        pins = _pins(form)
+        number, code = _field(form, "number"), _field(form, "code")
+        try:
+            phone = await run_in_threadpool(self.phones.enrol, number, code, pins)
+        except PencereError as error:
+            self._acts.labels("enrol", error.code).inc()
+            if _wants_json(request):
+                content = {"error": error.code, **error.facts}
+                return JSONResponse(content, error.status, headers=HEADERS)
+            sentence = self._pages.say(error.code, language, **_said(error))
+            return _html(self._pages.new(language=language, error=sentence), error.status)
+        self._acts.labels("enrol", "done").inc()
+        if _wants_json(request):
+            return JSONResponse({"done": True, "name": phone.name}, headers=HEADERS)
+        target = f"/{language}/phones/{phone.name}?done=enrol"
+        return RedirectResponse(target, 303, headers=HEADERS)
+
+    async def _form(self, request: Request) -> tuple[str, FormData]:
+        language = _language(request)
+        _refuse_foreign(request)
+        if int(request.headers.get("content-length") or LARGEST_FORM + 1) > LARGEST_FORM:
+            raise Invalid("form.too_large")
+        return language, await request.form(max_files=0, max_fields=10)
+
     async def phone(self, request: Request) -> Response:
         """Show one phone."""
         language = _language(request)
@@ -129,7 +174,8 @@ class Desk:
         if _wants_json(request):
             return JSONResponse(_screen_json(phone), headers=HEADERS)
         done = request.query_params.get("done")
-        notice = self._pages.say(f"done_{done}", language) if done in _ACTS else None
+        is_known = done in _ACTS or done == "enrol"
+        notice = self._pages.say(f"done_{done}", language) if is_known else None
         return _html(self._pages.phone(phone.screen(), language=language, notice=notice))
 
     async def act(self, request: Request) -> Response:
@@ -140,9 +186,7 @@ class Desk:
         work = _ACTS.get(act)
         if work is None:
             raise Missing("phone.missing")
-        if int(request.headers.get("content-length") or LARGEST_FORM + 1) > LARGEST_FORM:
-            raise Invalid("form.too_large")
-        form = await request.form(max_files=0, max_fields=10)
+        _, form = await self._form(request)
         try:
             await run_in_threadpool(work, phone, form)
         except PencereError as error:
@@ -151,8 +195,7 @@ class Desk:
             if _wants_json(request):
                 content = {"error": error.code, **error.facts}
                 return JSONResponse(content, error.status, headers=HEADERS)
-            facts = {"left": error.facts.get("left", 0), "digits": error.facts.get("digits", 0)}
-            sentence = self._pages.say(error.code, language, **facts)
+            sentence = self._pages.say(error.code, language, **_said(error))
             page = self._pages.phone(phone.screen(), language=language, error=sentence)
             return _html(page, error.status)
         self._acts.labels(act, "done").inc()
@@ -226,16 +269,35 @@ def _unblock(phone: Phone, form: FormData) -> None:
     asked = _field(form, "purpose")
     for purpose in PURPOSES:
         if purpose == asked:
-            phone.sim.unblock(purpose, _field(form, "puk"), _field(form, "pin"))
+            phone.unblock(purpose, _field(form, "puk"), _field(form, "pin"))
             return
     raise Invalid("form.purpose")
+
+
+def _pins(form: FormData) -> Pins:
+    return Pins(_field(form, "pin1"), _field(form, "pin2"), _field(form, "puk"))
+
+
+def _renew_puk(phone: Phone, form: FormData) -> None:
+    phone.renew_puk(_field(form, "code"), _pins(form))
+
+
+def _renew(phone: Phone, form: FormData) -> None:
+    phone.renew(_pins(form))
 
 
 _ACTS: dict[str, Callable[[Phone, FormData], None]] = {
     "confirm": _confirm,
     "cancel": _cancel,
     "unblock": _unblock,
+    "puk": _renew_puk,
+    "renew": _renew,
 }
+
+
+def _said(error: PencereError) -> dict[str, object]:
+    """Return what a sentence may need of an error."""
+    return {name: error.facts.get(name, 0) for name in ("left", "digits")}
 
 
 def _field(form: FormData, name: str) -> str:
@@ -272,6 +334,8 @@ def _screen_json(phone: Phone) -> dict[str, object]:
     return {
         "connected": screen.is_connected,
         "tries_left": screen.tries_left,
+        "puk_left": screen.puk_left,
+        "days_left": screen.days_left,
         "further": screen.further,
         "request": waiting
         and {

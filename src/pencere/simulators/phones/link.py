@@ -15,7 +15,9 @@ from typing import Any
 import requests
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, Refused, Unavailable
-from pencere.simulators.phones.sim import Purpose, Sim
+from pencere.simulators.phones.sim import PURPOSES, Purpose
+from pencere.simulators.phones.split import SplitSim
+from pencere.simulators.phones.vault import Half
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Request:
 class Link:
     """One phone's requests and answers."""
 
-    def __init__(self, sim: Sim, trust_url: str) -> None:
+    def __init__(self, sim: SplitSim, trust_url: str) -> None:
         self._sim = sim
         self._url = trust_url + "/mid/device"
         self._session = requests.Session()
@@ -64,6 +66,10 @@ class Link:
     def stop(self) -> None:
         """Stop waiting; a wait under way ends by itself or with the process."""
         self._stop.set()
+
+    def reopen(self) -> None:
+        """Prove the phone anew: it has another number at the centre."""
+        self._token = None
 
     def requests(self, at: datetime) -> list[Request]:
         """Return what waits, oldest first."""
@@ -110,13 +116,68 @@ class Link:
         if response.status_code != 200:
             raise Refused("request.refused")
 
+    def pin(self, purpose: Purpose, proof: bytes, request: Request | None = None) -> bytes:
+        """Return the centre's share for the proof of a PIN.
+
+        Raises:
+            Refused: `pin.wrong` with `left`, `pin.blocked`. Missing: `request.over`.
+            Unavailable: `phone.offline`.
+        """
+        content = {"purpose": purpose, "proof": _text(proof)}
+        if request is not None:
+            content["request"] = request.id
+        return base64.b64decode(self._ask("/pin", content)["share"])
+
+    def puk(self, proof: bytes) -> bytes:
+        """Return the centre's share for the proof of the PUK.
+
+        Raises:
+            Refused: `puk.wrong` with `left`, `puk.blocked`. Unavailable: `phone.offline`.
+        """
+        return base64.b64decode(self._ask("/puk", {"proof": _text(proof)})["share"])
+
+    def new_pin(self, purpose: Purpose, proof: bytes, half: Half) -> None:
+        """Hand over the centre's half of a new PIN, with the PUK's proof."""
+        self._ask("/puk", {"proof": _text(proof), "purpose": purpose, "pin": half.as_json()})
+
+    def new_puk(self, code: str, proofs: dict[Purpose, bytes], half: Half) -> None:
+        """Hand over the centre's half of a new PUK, with a code and the proofs of both PINs.
+
+        Raises:
+            Refused: `enrolment.code` and its kin, `pin.wrong`, `pin.blocked`.
+        """
+        given = {one: _text(proofs[one]) for one in PURPOSES}
+        self._ask("/puk/renewal", {"code": code, "proofs": given, "puk": half.as_json()})
+
+    def _ask(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = requests.post(
+                self._url + path,
+                json=content,
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=10,
+            )
+            answer = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise Unavailable("phone.offline") from error
+        return answer_of(response.status_code, answer)
+
+    def _look_at_tries(self, token: str) -> None:
+        response = self._session.get(
+            self._url + "/pins", headers={"Authorization": f"Bearer {token}"}, timeout=10
+        )
+        response.raise_for_status()
+        self._sim.note_tries({name: int(left) for name, left in response.json()["pins"].items()})
+
     def _run(self) -> None:
         pause_s = 0.5
         while not self._stop.is_set():
             try:
-                if self._token is None:
-                    self._token = self._open()
-                self._wait(self._token)
+                token = self._token
+                if token is None:
+                    token = self._token = self._open()
+                self._look_at_tries(token)
+                self._wait(token)
                 self.is_connected, pause_s = True, 0.5
             except (requests.RequestException, Invalid, ValueError, KeyError, TypeError) as error:
                 if self.is_connected:
@@ -169,6 +230,29 @@ class Link:
             if time.monotonic() - began < 0.05:
                 # An answer just given may not have reached the list yet; do not spin on it.
                 self._stop.wait(0.2)
+
+
+def answer_of(status: int, answer: object) -> dict[str, Any]:
+    """Return what the centre answered, or raise what it refused.
+
+    Raises:
+        Refused: its own code, with `left` where tries are counted. Unavailable: `phone.offline`.
+    """
+    if not isinstance(answer, dict) or status >= 500:
+        raise Unavailable("phone.offline")
+    if status == 200:
+        return answer
+    code = str(answer.get("error", "")).split(" ", maxsplit=1)[0]
+    if code in {"device.token", "request.bearer", ""}:
+        raise Unavailable("phone.offline")
+    if code == "session.missing":
+        raise Missing("request.over")
+    left = answer.get("left")
+    raise Refused(code, **({"left": left} if isinstance(left, int) else {}))
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def _request(given: dict[str, Any]) -> Request:

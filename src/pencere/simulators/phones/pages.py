@@ -36,6 +36,10 @@ class Pages:
         """Return the list of phones."""
         return self._render("list.html", language, path="", screens=screens, refresh_s=5)
 
+    def new(self, *, language: str, error: str | None = None) -> str:
+        """Return the form for a new phone; `error` is a sentence."""
+        return self._render("new.html", language, path="new", error=error, refresh_s=0)
+
     def phone(
         self, screen: Screen, *, language: str, error: str | None = None, notice: str | None = None
     ) -> str:

@@ -30,7 +30,7 @@ Purpose = Literal["authentication", "signature"]
 PURPOSES: tuple[Purpose, ...] = ("authentication", "signature")
 PIN_LENGTHS: dict[Purpose, int] = {"authentication": 4, "signature": 5}
 MOST_TRIES = 3
-_HASHES: dict[str, hashes.HashAlgorithm] = {
+HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA256": hashes.SHA256(),
     "SHA384": hashes.SHA384(),
     "SHA512": hashes.SHA512(),
@@ -77,7 +77,7 @@ class Sim:
         Raises:
             Refused: `pin.wrong` with `left`, or `pin.blocked`.
         """
-        algorithm = _HASHES.get(hash_type)
+        algorithm = HASHES.get(hash_type)
         if algorithm is None or len(digest) != algorithm.digest_size:
             raise Invalid("phone.digest")
         key = self.unlock(purpose, pin)
@@ -94,7 +94,7 @@ class Sim:
         Raises:
             Refused: `puk.wrong`. Invalid: `pin.form`.
         """
-        _refuse_form(purpose, pin)
+        refuse_form(purpose, pin)
         with self._lock:
             try:
                 key = _load((self._folder / f"{purpose}.puk.key").read_bytes(), puk.encode())
@@ -166,7 +166,7 @@ def provision(folder: Path, card: Card, pins: Pins, passphrase: str) -> Requests
     if not (own / "card.json").exists():
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         for purpose, pin in zip(PURPOSES, (pins.pin1, pins.pin2), strict=True):
-            _refuse_form(purpose, pin)
+            refuse_form(purpose, pin)
             key = ec.generate_private_key(ec.SECP256R1())
             request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
             write_durably(own / f"{purpose}.key", _dump(key, pin.encode()))
@@ -208,7 +208,8 @@ def write_durably(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _refuse_form(purpose: Purpose, pin: str) -> None:
+def refuse_form(purpose: Purpose, pin: str) -> None:
+    """Refuse a PIN that is not as many digits as its purpose wants."""
     if not (pin.isascii() and pin.isdigit() and len(pin) == PIN_LENGTHS[purpose]):
         raise Invalid("pin.form", digits=PIN_LENGTHS[purpose])
 

@@ -122,7 +122,7 @@ def record(
         {
             "act": str(act.id),
             "channel": act.channel,
-            "holder": office.digest(act.holder),
+            "holder": office.mark(act.holder, act.id),
             "of": act.kind,
             "sha256": sha256.hex(),
         },

@@ -188,7 +188,7 @@ def _record(  # noqa: PLR0913, PLR0917 -- the columns of one row
             "at": instant(at),
             "certificate": hashlib.sha256(certificate).hexdigest(),
             "number": row[0] + 1,
-            "officer": office.digest(holder),
+            "officer": office.mark(holder, act.id),
             "sha256": act.sha256.hex(),
             "signature": hashlib.sha256(signature).hexdigest(),
         },

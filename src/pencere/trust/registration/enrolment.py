@@ -128,7 +128,7 @@ def enrol(  # noqa: PLR0913 -- what a phone brings
                 "application": str(application.id),
                 "at": instant(at),
                 "device": enrolled.device_id,
-                "holder": office.digest(application.holder),
+                "holder": office.mark(application.holder, claimed.act),
                 "serials": [hex_of(one) for one in _serials(enrolled)],
             },
         )

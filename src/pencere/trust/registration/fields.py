@@ -11,7 +11,7 @@ from pencere.trust.store import serial_bytes
 
 _SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_CASE = re.compile(r"[A-Za-z0-9/._-]{1,64}")
+_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]{0,63}")
 LONGEST_NOTE = 500
 Content = Mapping[str, Any]
 

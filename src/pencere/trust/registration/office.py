@@ -1,6 +1,5 @@
 """What the registration authority knows beside the database: country, anchors, derived keys."""
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import Fin, parse_fin
+from pencere.trust.holders import mark
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,9 @@ class Office:
             return None
         return fin if self.holder(fin) == holder else None
 
-    def digest(self, holder: str | None) -> str | None:
-        """Return the keyed digest under which the ledger speaks of a holder."""
-        if holder is None:
-            return None
-        return hmac.digest(self.secret, holder.encode(), "sha256").hex()
+    def mark(self, holder: str | None, identifier: object) -> str | None:
+        """Return what stands for a holder in the ledger's entry about `identifier`."""
+        return None if holder is None else mark(self.secret, holder, str(identifier))
 
     def key(self, purpose: str) -> bytes:
         """Return 32 bytes for one purpose (RFC 5869)."""

@@ -34,7 +34,7 @@ def found(
 
     Once there has been an officer nobody is named this way again: officers decide.
     """
-    connection.execute("lock table trust.ra_officer in share row exclusive mode")
+    _alone(connection)
     row = connection.execute("select exists (select from trust.ra_officer)").fetchone()
     if row and row[0]:
         return 0
@@ -43,10 +43,16 @@ def found(
             "insert into trust.ra_officer (holder, role, appointed_at) values (%s, %s, %s)",
             (office.holder(fin), role, at),
         )
+        identifier = str(uuid.uuid4())
         leaf(
             connection,
             "ra.founding",
-            {"at": instant(at), "officer": office.digest(office.holder(fin)), "role": role},
+            {
+                "at": instant(at),
+                "id": identifier,
+                "officer": office.mark(office.holder(fin), identifier),
+                "role": role,
+            },
         )
     return len(officers)
 
@@ -104,7 +110,7 @@ def dismiss(
     Raises:
         Refused: `officer.unknown`. Conflict: `officer.last-chief`: nobody could appoint the next.
     """
-    connection.execute("lock table trust.ra_officer in share row exclusive mode")
+    _alone(connection)
     ended = in_office(connection, holder)
     row = connection.execute(
         "select exists (select from trust.ra_officer where role = 'ra-chief'"
@@ -118,6 +124,11 @@ def dismiss(
         " where holder = %s and ended_at is null",
         (at, act, holder),
     )
+
+
+def _alone(connection: Connection) -> None:
+    """Let terms of office change one at a time: two chiefs must not dismiss each other at once."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('trust.ra_officer', 0))")
 
 
 def listing(connection: Connection, office: Office) -> list[dict[str, object]]:

@@ -169,6 +169,17 @@ async def new_puk(request: Request) -> Response:
     return JSONResponse({"accepted": True})
 
 
+async def tries(request: Request) -> Response:
+    """Tell how many tries each PIN has; nothing for a phone that counts by itself."""
+    state, token = state_of(request), bearer_of(request)
+
+    def work(connection: store.Connection) -> dict[pins.Purpose, int]:
+        device = devices.of_token(connection, token, at=state.clock.now())
+        return pins.tries_left(connection, device.id)
+
+    return JSONResponse({"pins": await state.database(work)})
+
+
 async def renewal(request: Request) -> Response:
     """Certify new keys on the word of the phone's still valid authentication key."""
     state, content = state_of(request), await read_json(request)
@@ -203,6 +214,7 @@ def _share(share: bytes) -> Response:
 
 
 routes = [
+    Route("/mid/device/pins", tries, name="device_pins"),
     Route("/mid/device/pin", pin, methods=["POST"], name="device_pin"),
     Route("/mid/device/puk", puk, methods=["POST"], name="device_puk"),
     Route("/mid/device/puk/renewal", new_puk, methods=["POST"], name="device_new_puk"),

@@ -8,7 +8,7 @@
     return holder ? holder.dataset.state : "";
   }
   function isQuiet() {
-    var typed = Array.from(main.querySelectorAll("input[type=password]")).some(function (field) {
+    var typed = Array.from(main.querySelectorAll("input:not([type=hidden])")).some(function (field) {
       return field.value !== "";
     });
     return !typed && !document.hidden;
@@ -28,7 +28,7 @@
       .catch(function () { return null; });
   }
   // A form's answer has the form's address; what is shown then comes from the phone's.
-  if (/\/(confirm|cancel|unblock)$/.test(location.pathname)) {
+  if (/\/(confirm|cancel|unblock|puk|renew)$/.test(location.pathname)) {
     history.replaceState(null, "", location.pathname.replace(/\/[a-z]+$/, ""));
   }
   if (main) { setInterval(look, 1200); }
