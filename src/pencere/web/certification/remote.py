@@ -1,4 +1,4 @@
-"""Keys that the centre keeps for people. docs/specs/csc.md, "Enrolment", is the interface's page."""
+"""Keys that the centre keeps for people: docs/specs/csc.md, "Enrolment"."""
 
 import base64
 import hashlib
