@@ -25,9 +25,9 @@ from tests.documents.conftest import seal
 
 from pencere.documents import seal as sealing
 from pencere.documents.examine import examine
+from pencere.documents.texts import texts
 from pencere.documents.validation.indication import REASONS, Indication, conclude
 from pencere.documents.validation.report import LARGEST_FILE_BYTES, VERDICTS, Report, Verdict
-from pencere.documents.texts import texts
 from pencere.documents.verify import verify
 from pencere.kernel.clock import SystemClock
 from pencere.trust.contents import Holder

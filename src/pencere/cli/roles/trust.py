@@ -28,6 +28,9 @@ def create(worker: int = 0) -> Starlette:
     from pencere.cli.roles.certification import issuance_of, keystore_of  # noqa: PLC0415
     from pencere.cli.roles.ledger import origin_of  # noqa: PLC0415
     from pencere.cli.roles.machines import machine_config  # noqa: PLC0415
+    from pencere.documents.validation.server import ValidationService  # noqa: PLC0415
+    from pencere.documents.validation.trust_store import TrustStore  # noqa: PLC0415
+    from pencere.kernel.clock import SystemClock  # noqa: PLC0415
     from pencere.trust.server.app import create_app  # noqa: PLC0415
     from pencere.trust.server.config import TrustConfig  # noqa: PLC0415
 
@@ -40,7 +43,9 @@ def create(worker: int = 0) -> Starlette:
             ra_secret=installation.secret("ra"),
             machines=machine_config(installation) if worker == 0 else None,
             must_be_synchronised=_must_be_synchronised(),
-        )
+        ),
+        # Documents is a plane above the centre, so its service is mounted here.
+        ValidationService(TrustStore(installation.pki), SystemClock()).routes,
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import resources
 from types import MappingProxyType
@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 TOLD = ("field", "left", "state", "count", "reason")
 
 
-def create_app(config: TrustConfig) -> Starlette:
+def create_app(config: TrustConfig, more: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the ASGI application of the certification centre.
+
+    `more`: routes of planes above this one that are served at the same address.
 
     Raises:
         Missing, Misconfigured: a key is not there or does not open; the service does not start.
@@ -58,6 +60,7 @@ def create_app(config: TrustConfig) -> Starlette:
         *remote.routes,
         *ra.routes,
         *public_log.routes,
+        *more,
         Route("/healthz", healthz, name="healthz"),
         Route("/metrics", metrics, name="metrics"),
         Route("/openapi.json", openapi, name="openapi"),
