@@ -85,6 +85,8 @@ def test_ready_persons_can_sign_in_and_serve(country: Country) -> None:
         ("unit-head", "dyp"),
         ("auditor", "mdd"),
         ("catalogue-editor", "idda"),
+        ("ra-officer", "idda"),
+        ("ra-chief", "idda"),
     }
 
 

@@ -17,7 +17,7 @@ from pencere.kernel.identifiers import parse_fin, parse_phone, parse_voen
 from pencere.kernel.text import Text
 from pencere.kernel.working_days import WorkingCalendar
 
-ROLES = ("officer", "unit-head", "auditor", "catalogue-editor")
+ROLES = ("officer", "unit-head", "auditor", "catalogue-editor", "ra-officer", "ra-chief")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
         bodies = trust.issue_seals(installation, centre, country)
         machines.certify_listener(installation, centre)
         trust.register_relying_parties(installation)
+        trust.name_officers(installation, country)
         for role in LEDGERS:
             ledger_signer(installation, role)
         gateway.write_node_files(installation, country)

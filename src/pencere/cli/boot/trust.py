@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pencere.cli.roles.certification import centre_of, founding_centre_of
+from pencere.cli.roles.certification import centre_of, founding_centre_of, issuance_of
 from pencere.cli.roles.nodes import NODES, Node, node_keystore
 from pencere.countries import az as country_package
 from pencere.countries.country import Body, Country
@@ -18,6 +18,8 @@ from pencere.ops.installation import Installation
 from pencere.services import definition
 from pencere.trust import relying_parties
 from pencere.trust.ceremony import Centre
+from pencere.trust.registration import officers
+from pencere.trust.registration.office import Office
 from pencere.trust.remote import clients
 
 LONGEST_ORGANIZATION = 64
@@ -108,6 +110,23 @@ def register_relying_parties(installation: Installation) -> None:
                 relying_party=installation.relying_party("portal"),
             ),
         )
+
+
+def name_officers(installation: Installation, country: Country) -> int:
+    """Name the first officers of the registration authority; later ones are for officers to name.
+
+    They are the demo persons with an `ra-` role. Return how many were named now.
+    """
+    issuance = issuance_of(installation)
+    office = Office(issuance.authority.country, issuance.digest_key)
+    named = [
+        (person.fin, held.role)
+        for person in country.demo_persons
+        for held in person.roles
+        if held.role in officers.ROLES
+    ]
+    with psycopg.connect(issuance.conninfo) as connection:
+        return officers.found(connection, office, named, at=issuance.clock.now())
 
 
 def organization_of(body: Body) -> str:
