@@ -66,6 +66,10 @@ class Keystore:
         """Say whether the key and its certificate are both here."""
         return self.has_key(name) and self._path(name, ".crt").exists()
 
+    def has_certificate(self, name: str) -> bool:
+        """Say whether a certificate of that name is here, with its key or without."""
+        return self._path(name, ".crt").exists()
+
     def create(
         self,
         name: str,
@@ -204,9 +208,10 @@ class Keystore:
             Binding(name, role_of(name), kind, fingerprint(key.public_key()), None, rule)
         )
         other._write_key(name, key)  # noqa: SLF001
-        if self._path(name, ".crt").exists():
+        if self.has_certificate(name):
             other.keep_certificate(name, self.certificates(name))
         self._path(name, ".key").unlink()
+        self._path(name, ".binding").unlink(missing_ok=True)
 
     def _write_key(self, name: str, key: PrivateKey) -> None:
         pem = key.private_bytes(

@@ -31,11 +31,11 @@ class Demonstration:
 
     def found(self) -> str | None:
         """Make what is not there and renew what ends soon; return the transcript, if any."""
+        if self.place.centre.has_key("root"):  # an installation from before the root was apart
+            self.place.centre.move("root", self.place.root, self._rule())
         plan = self._due()
         if not plan["keys"] and not plan["certificates"] and not plan["lists"]:
             return None
-        if self.place.centre.has_key("root"):
-            self.place.centre.move("root", self.place.root, self._rule())
         content = write_description(
             plan,
             title="Ceremony of the demonstration",
@@ -72,13 +72,17 @@ class Demonstration:
         keys = [
             one
             for one in plan["keys"]
-            if one["name"] in names or not place.keystore(one["name"]).has_key(one["name"])
+            if one["name"] in names
+            or (
+                not place.keystore(one["name"]).has_key(one["name"])
+                and not place.is_certified(one["name"])
+            )
         ]
         lists = plan["lists"] if due or self._is_list_due() else []
         return {**plan, "keys": keys, "certificates": due, "lists": lists}
 
     def _is_due(self, name: str) -> bool:
-        if not self.place.keystore(name).has(name):
+        if not self.place.is_certified(name):
             return True
         refuse_stranger(self.place, name)
         return self.place.ends_soon(name)

@@ -47,9 +47,17 @@ class Place:
         """Return the keystore that a key of this name lies in."""
         return self.root if name == "root" else self.centre
 
+    def is_certified(self, name: str) -> bool:
+        """Say whether a key has come to its certificate, also where the root is kept elsewhere."""
+        return self.centre.has(name) or (name == "root" and self.centre.has_certificate(name))
+
+    def certificate(self, name: str) -> x509.Certificate:
+        """Return the certificate of a key; of the root's the centre keeps a copy."""
+        return self.centre.certificates(name)[0]
+
     def ends_soon(self, name: str) -> bool:
         """Say whether the certificate of a key ends within `RENEWED_BEFORE`."""
-        ends = self.keystore(name).certificates(name)[0].not_valid_after_utc
+        ends = self.certificate(name).not_valid_after_utc
         return ends - self.issuance.clock.now() <= RENEWED_BEFORE
 
 
@@ -122,6 +130,9 @@ class Rite:
     def _make_key(self, key: Key) -> None:
         keystore = self.place.keystore(key.name)
         is_new = not keystore.has_key(key.name)
+        if is_new and self.place.is_certified(key.name):
+            # Where is it? A second root would split the country's trust in two.
+            raise Refused("ceremony.key_away", name=key.name)
         if is_new:
             rule = self.description.rule if key.name == "root" else None
             keystore.create(key.name, key.algorithm, rule=rule)
@@ -142,10 +153,10 @@ class Rite:
 
     def _certify(self, wanted: Certificate) -> None:
         place, keystore = self.place, self.place.keystore(wanted.key)
-        if keystore.has(wanted.key):
-            self._refuse_stranger(wanted.key)
+        if place.is_certified(wanted.key):
+            refuse_stranger(place, wanted.key)
             if not place.ends_soon(wanted.key):
-                kept = keystore.certificates(wanted.key)[0]
+                kept = place.certificate(wanted.key)
                 self.transcript.add("certificate-kept", name=wanted.key, sha256=digest_of(kept))
                 return
         holder = Holder(_subject(place.issuance, wanted.profile), keystore.public_key(wanted.key))
@@ -163,6 +174,8 @@ class Rite:
         if wanted.issuer != "root":
             chain += place.centre.certificates(wanted.issuer)[:1]
         keystore.install(wanted.key, chain)
+        if wanted.key == "root":
+            place.centre.keep_certificate("root", chain)
         self.transcript.add(
             "certificate",
             name=wanted.key,
@@ -192,8 +205,6 @@ class Rite:
 
     def _publish(self) -> None:
         place = self.place
-        root = place.root.certificates("root")
-        place.centre.keep_certificate("root", root)
         for name in AUTHORITIES:
             pem = place.centre.certificates(name)[0].public_bytes(Encoding.PEM)
             write_durably(place.pki / f"{name}.crt", pem, mode=0o644)
@@ -238,13 +249,10 @@ class Rite:
         )
         return jws
 
-    def _refuse_stranger(self, name: str) -> None:
-        refuse_stranger(self.place, name)
-
 
 def refuse_stranger(place: Place, name: str) -> None:
     """Refuse a keystore whose certificates this database does not know."""
-    certificate = place.keystore(name).certificates(name)[0]
+    certificate = place.certificate(name)
     try:
         with psycopg.connect(place.issuance.conninfo) as connection:
             store.certificate(connection, store.serial_bytes(certificate.serial_number))
