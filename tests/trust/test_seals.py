@@ -115,9 +115,10 @@ def test_a_stranger_sees_and_signs_nothing(service: Service) -> None:
     ] == [401] * 4
 
 
-def test_unmodified_pyhanko_seals_a_pdf(service: Service) -> None:
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_unmodified_pyhanko_seals_a_pdf(service: Service, version: str) -> None:
     info = csc_signer.CSCServiceSessionInfo(
-        service.base_url, "seal-dyp", oauth_token=service.seal_token
+        service.base_url, "seal-dyp", oauth_token=service.seal_token, api_ver=version
     )
 
     class Activation(csc_signer.CSCAuthorizationManager):

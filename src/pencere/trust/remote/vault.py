@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
     load_der_public_key,
 )
+from psycopg.rows import class_row
 
 from pencere.kernel.errors import Invalid, Missing, Refused
 from pencere.trust.issuance import add_leaf
@@ -112,24 +113,26 @@ def find(connection: Connection, credential: str) -> RemoteCredential:
     Raises:
         Missing: `remote.missing`: there is none, it has no certificate, or it is closed.
     """
-    row = connection.execute(
-        "select id, holder, algorithm, serial, pin_tries_left from trust.remote_credential"
-        " where id = %s and serial is not null and closed_at is null",
-        (credential,),
-    ).fetchone()
-    if row is None:
+    with connection.cursor(row_factory=class_row(RemoteCredential)) as cursor:
+        found = cursor.execute(
+            "select id, holder, algorithm, serial, pin_tries_left from trust.remote_credential"
+            " where id = %s and serial is not null and closed_at is null",
+            (credential,),
+        ).fetchone()
+    if found is None:
         raise Missing("remote.missing")
-    return RemoteCredential(row[0], row[1], row[2], bytes(row[3]), row[4])
+    return found
 
 
 def of_holder(connection: Connection, holder: str) -> list[RemoteCredential]:
     """Return the credentials of a person, oldest first."""
-    rows = connection.execute(
-        "select id, holder, algorithm, serial, pin_tries_left from trust.remote_credential"
-        " where holder = %s and serial is not null and closed_at is null order by created_at, id",
-        (holder,),
-    ).fetchall()
-    return [RemoteCredential(*row[:3], bytes(row[3]), row[4]) for row in rows]
+    with connection.cursor(row_factory=class_row(RemoteCredential)) as cursor:
+        return cursor.execute(
+            "select id, holder, algorithm, serial, pin_tries_left from trust.remote_credential"
+            " where holder = %s and serial is not null and closed_at is null"
+            " order by created_at, id",
+            (holder,),
+        ).fetchall()
 
 
 def open_with_pin(
