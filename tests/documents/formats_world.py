@@ -3,11 +3,12 @@
 import os
 import shutil
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from pencere.documents.formats import cades
@@ -39,7 +40,7 @@ class World:
 
 def make_world(trust_centre, folder) -> World:
     files = {
-        name: _person(trust_centre, folder / f"{name}.p12", fin, phone)
+        name: enrolled(trust_centre, folder / f"{name}.p12", fin, phone)
         for name, fin, phone in (
             ("first", "5ABCDE2", "+994501230001"),
             ("second", "6ABCDE2", "+994501230002"),
@@ -59,7 +60,7 @@ def services_of(trust_centre, **changes) -> NetworkServices:
     return NetworkServices(SystemClock(), **(given | changes))
 
 
-def _person(trust_centre, file, fin, phone):
+def enrolled(trust_centre, file, fin, phone):
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
     device = (
         keys[2]
@@ -67,8 +68,8 @@ def _person(trust_centre, file, fin, phone):
         .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     enrolment = Enrolment(request(keys[0]), request(keys[1]), device)
-    enrolled = trust_centre.centre.issue_person(Person(fin, "Quliyeva", "Aydan", phone), enrolment)
-    certificate = x509.load_der_x509_certificate(enrolled.signature)
+    issued = trust_centre.centre.issue_person(Person(fin, "Quliyeva", "Aydan", phone), enrolment)
+    certificate = x509.load_der_x509_certificate(issued.signature)
     issuing = trust_centre.centre.keystore.signer("issuing-person").certificate
     file.write_bytes(
         pkcs12.serialize_key_and_certificates(
@@ -113,3 +114,20 @@ def tool(name):
         pytest.skip(f"{name} is not installed")
     assert path is not None, f"{name} is not installed"
     return path
+
+
+def self_signed(key) -> x509.Certificate:
+    """Return a certificate of a key for itself, in force today."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Sınaq")])
+    now = SystemClock().now()
+    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, digest)
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.documents.formats.ber import Node, expect, malformed, parse
@@ -241,9 +242,15 @@ def load_certificates(encoded: Iterable[bytes]) -> list[x509.Certificate]:
     found = []
     for one in encoded:
         try:
-            found.append(x509.load_der_x509_certificate(one))
-        except ValueError:
-            continue  # an attribute certificate, or damaged: a signature that needs it says so
+            certificate = x509.load_der_x509_certificate(one)
+            # Its parts are read when they are asked for; what fails then would fail anywhere.
+            _ = certificate.issuer, certificate.subject, certificate.not_valid_after_utc
+            certificate.public_key()
+        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, Warning):
+            # An attribute certificate, or damaged: a signature that needs it says so. A warning
+            # (a negative serial number) is an error where the process wants it to be.
+            continue
+        found.append(certificate)
     return found
 
 
