@@ -29,6 +29,7 @@ from pencere.trust.server.tls import TlsListener
 LOOPBACK = AddressRules((ip_network("127.0.0.0/8"), ip_network("::1")))
 PLAN = {
     "service.dyp.az": [ip_address("127.0.0.1")],
+    "rms.dyp.az": [ip_address("127.0.0.1")],
     "two.dyp.az": [ip_address("127.0.0.3"), ip_address("127.0.0.1")],
     "outside.dyp.az": [ip_address("127.0.0.1"), ip_address("192.0.2.1")],
 }
@@ -92,7 +93,7 @@ def listening(
         passphrase="the passphrase of the listener",
         secret=b"m" * 32,
         validator=validator(challenge_port),
-        limits=Limits(orders=1000),
+        limits=Limits(orders=1000, failures=1000, pending_orders=1000),
     )
     config = config if not changes else MachineConfig(**{**vars(config), **changes})
     pool: ConnectionPool = ConnectionPool(conninfo, min_size=1, max_size=6, open=True)

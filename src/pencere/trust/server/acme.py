@@ -480,7 +480,6 @@ def _account(machines: Machines, account: Account) -> dict[str, Any]:
     return {
         "status": account.status,
         "contact": account.contact,
-        "externalAccountBinding": account.eab,
         "orders": machines.url(f"/acme/account/{account.id}/orders"),
     }
 

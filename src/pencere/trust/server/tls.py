@@ -98,7 +98,7 @@ class TlsListener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
-        self._connections = 0
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self.failure: str | None = "not started"
 
     def start(self) -> None:
@@ -161,9 +161,13 @@ class TlsListener:
             await self._stop.wait()
         finally:
             server.close()
+            for writer in self._open:
+                writer.transport.abort()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if serving := [task for task in self._open.values() if task is not None]:
+                await asyncio.wait(serving, timeout=2)
 
     async def _keep_up(self) -> None:
         next_look = asyncio.get_running_loop().time() + RENEWAL_LOOK_S
@@ -191,9 +195,9 @@ class TlsListener:
     async def _serve(
         self, app: _App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._connections += 1
+        self._open[writer] = asyncio.current_task()
         try:
-            if self._connections > MOST_CONNECTIONS:
+            if len(self._open) > MOST_CONNECTIONS:
                 return
             scope = _connection_scope(writer)
             while await self._exchange(app, scope, reader, writer):
@@ -201,11 +205,11 @@ class TlsListener:
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ssl.SSLError):
             pass  # the other side went away or was too slow
         finally:
-            self._connections -= 1
             writer.close()
             with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
                 async with asyncio.timeout(2):
                     await writer.wait_closed()
+            self._open.pop(writer, None)
 
     async def _exchange(
         self,
