@@ -5,8 +5,8 @@
 const place = document.querySelector("[data-web-eid]");
 if (place) {
   const said = place.querySelector("[role=status]");
-  const actions = place.querySelector(".actions");
-  const button = actions.querySelector("button");
+  const present = place.querySelector("[data-present]");
+  const button = present.querySelector("button");
   const csrf = document.querySelector("[name=csrfmiddlewaretoken]").value;
 
   // Sends one action; the extension acknowledges within a second, or it is not there.
@@ -68,7 +68,7 @@ if (place) {
 
   button.addEventListener("click", signIn);
   call("web-eid:status", {}, 5000).then(
-    () => { actions.hidden = false; },
+    () => { present.hidden = false; },
     () => { said.textContent = place.dataset.missing; },
   );
 }
