@@ -35,7 +35,11 @@ def page(  # noqa: PLR0913 -- what a page may be given beside its facts
     languages: bool = True,
     **facts: Any,
 ) -> Response:
-    """Return a page. `may_leave_to`: the address a form of it may be answered with."""
+    """Return a page.
+
+    `may_leave_to`: the address a form of it may be answered with; `refresh`: what the page goes
+    on to by itself, as the header of that name says it.
+    """
     body = (
         _environment()
         .get_template(f"{name}.jinja")
@@ -43,18 +47,18 @@ def page(  # noqa: PLR0913 -- what a page may be given beside its facts
             language=language,
             t={key: text.in_language(language) for key, text in section("page").items()},
             problem=problem,
-            refresh=refresh,
             languages=languages,
             **facts,
         )
     )
-    return HTMLResponse(body, status, headers=headers(may_leave_to))
+    further = {} if refresh is None else {"Refresh": refresh}
+    return HTMLResponse(body, status, headers=headers(may_leave_to) | further)
 
 
 def headers(may_leave_to: str = "") -> dict[str, str]:
     """Return what every page is sent with."""
     policy = (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none';"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none';"
         f" form-action 'self'{_origin(may_leave_to)}"
     )
     return {
