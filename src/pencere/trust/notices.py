@@ -47,7 +47,10 @@ class Notice:
 
 
 def subscribe(connection: Connection, holder: str, channel: str, *, at: datetime) -> uuid.UUID:
-    """Subscribe a holder from now on; one that is subscribed keeps the subscription it has."""
+    """Subscribe a holder from now on; one that is subscribed keeps the subscription it has.
+
+    What waits for its index at this moment, a second or so, is told too.
+    """
     row = connection.execute("select coalesce(max(index) + 1, 0) from ledger.leaf").fetchone()
     first = int(row[0]) if row else 0
     connection.execute(

@@ -125,7 +125,9 @@ def deactivate(connection: Connection, account: Account) -> None:
     add_leaf(connection, "enrolment.account-closed", {"account": account.id})
 
 
-def change_key(connection: Connection, account: Account, jwk: dict[str, Any]) -> None:
+def change_key(
+    connection: Connection, account: Account, jwk: dict[str, Any], *, at: datetime
+) -> None:
     """Put another key in the place of the account's.
 
     Raises:
@@ -142,7 +144,12 @@ def change_key(connection: Connection, account: Account, jwk: dict[str, Any]) ->
     add_leaf(
         connection,
         "enrolment.account-key",
-        {"account": account.id, "key": thumbprint(jwk).hex(), "was": account.thumbprint.hex()},
+        {
+            "account": account.id,
+            "at": at.isoformat(),
+            "key": thumbprint(jwk).hex(),
+            "was": account.thumbprint.hex(),
+        },
     )
 
 

@@ -307,7 +307,7 @@ def change_key(call: Call) -> Answer:
                 {"Location": location},
                 "application/problem+json",
             )
-        accounts.change_key(connection, call.own, jwk)
+        accounts.change_key(connection, call.own, jwk, at=call.at)
         account = accounts.of_key(connection, jwk)
     assert account is not None  # noqa: S101 -- it has just been stored
     return Answer(_account(call.machines, account))
