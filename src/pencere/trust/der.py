@@ -196,6 +196,23 @@ class Reader:
             raise Invalid("der.malformed", reason="trailing bytes")
 
 
+def content_at(encoded: bytes) -> int:
+    """Return where the content of the one element that `encoded` is begins.
+
+    Raises:
+        Invalid: `der.malformed`; the length is not that of all the bytes.
+    """
+    if len(encoded) < 2:
+        raise Invalid("der.malformed", reason="truncated")
+    size, start = encoded[1], 2
+    if size >= 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(encoded[2:start], "big")
+    if start + size != len(encoded):
+        raise Invalid("der.malformed", reason="length")
+    return start
+
+
 def only(encoded: bytes, tag: int, *, limit: int) -> Reader:
     """Return a reader over the one element that `encoded` must be, of `limit` octets at most."""
     if len(encoded) > limit:

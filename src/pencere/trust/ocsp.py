@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pencere.kernel.errors import Invalid
 from pencere.trust import der
 from pencere.trust.ocsp_request import HASHES, Question, parse_request
-from pencere.trust.signers import Signer
+from pencere.trust.signers import Signer, SoftwareSigner
 from pencere.trust.store import Status
 
 # How long an answer holds: one signed for a nonce, and one that is signed ahead.
@@ -47,6 +47,8 @@ class Responder:
     def __init__(self, issuer_name: str, issuer: x509.Certificate, signer: Signer) -> None:
         self.issuer_name = issuer_name
         self.signer = signer
+        # A key in memory signs in less time than it takes to hand the work to a thread.
+        self.is_quick = isinstance(signer, SoftwareSigner)
         name = issuer.subject.public_bytes()
         key = _key_bits(issuer)
         self.identities = {

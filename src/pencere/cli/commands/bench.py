@@ -1,5 +1,6 @@
 """`pencere bench NAME`: one figure beside its limit, measured in the same run."""
 
+import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +12,42 @@ from pencere.services.catalogue import Catalogue
 
 _FILE = '{"queries": [{"q": "surucluk vesiqesi", "expect": ["driving-licence-replace"]}]}'
 
+_CENTRE = ("ocsp", "tsa")
+
+
+def _centre(name: str, *, as_json: bool) -> int:
+    """Measure the certification centre; each row has a ratio and the target for it."""
+    module = importlib.import_module(f"pencere.cli.benches.{name}")
+    rows: list[dict[str, object]] = getattr(module, f"bench_{name}")()
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        for row in rows:
+            print(
+                f"{row['name']}: {row['value']} {row['unit']}, {row['ratio']} of"
+                f" {row['limit_name']} ({row['limit']}), target {row['target']}"
+            )
+    return 0 if all(row["ratio"] >= row["target"] for row in rows) else 1  # type: ignore[operator]
+
 
 def run(arguments: Sequence[str]) -> int:
     """Measure and print; exit 1 when a target is missed."""
     options = parser("bench", "Measure against a limit.")
-    actions = subparsers(options, [("search", "recall and time of the search")])
+    actions = subparsers(
+        options,
+        [
+            ("search", "recall and time of the search"),
+            ("ocsp", "status answers against bare signing and openssl ocsp"),
+            ("tsa", "time-stamp tokens against bare signing"),
+        ],
+    )
     actions["search"].add_argument("--queries", required=True, metavar="FILE", help=_FILE)
     actions["search"].add_argument("--json", action="store_true", help="for machines")
+    for name in _CENTRE:
+        actions[name].add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
+    if given.action in _CENTRE:
+        return _centre(given.action, as_json=given.json)
     found = bench_search(Path(given.queries), Catalogue.load(Country.load("az").folder))
     if given.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))

@@ -20,7 +20,6 @@ from pencere.trust import ocsp
 from pencere.trust.ocsp import Responder, Responders
 from pencere.trust.ocsp_request import Question, RequestReader
 from pencere.trust.server.memory import Found, StatusMemory
-from pencere.trust.signers import SoftwareSigner
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +89,12 @@ class Answers:
         if question.nonce is None:
             ready = self._ready(question)
             return None if ready is None else ready.body
-        found = self._memory.look(ocsp.keys(question, responder))
-        if found is None or not isinstance(responder.signer, SoftwareSigner):
+        if len(question.asked) == 1:
+            wanted = [(responder.issuer_name, question.asked[0].serial)]
+        else:
+            wanted = ocsp.keys(question, responder)
+        found = self._memory.look(wanted)
+        if found is None or not responder.is_quick:
             return None
         try:
             return responder.answer(question, found, at=self._clock.now())
@@ -159,7 +162,7 @@ class Answers:
         if isinstance(found, Exception):  # no answer is better than a guess, RFC 6960 section 2.3
             respond(ocsp.TRY_LATER, None)
             return
-        if isinstance(responder.signer, SoftwareSigner):
+        if responder.is_quick:
             try:
                 made = self._sign(question, responder, found)
             except Exception:
