@@ -1,13 +1,16 @@
 """The certification centre's service: Starlette behind a front of our own."""
 
 import os
+from pathlib import Path
 
 from starlette.applications import Starlette
 
+from pencere import countries
 from pencere.cli.roles.server import begin_worker
 from pencere.kernel.errors import Misconfigured
 from pencere.ops.installation import Installation
 
+_SCHEME = Path(countries.__path__[0]) / "az" / "trusted-list.yaml"
 _WORKERS = "PENCERE_TRUST_WORKERS"
 _SYNCHRONISED = "PENCERE_TRUST_CLOCK"
 
@@ -33,6 +36,7 @@ def create(worker: int = 0) -> Starlette:
     from pencere.kernel.clock import SystemClock  # noqa: PLC0415
     from pencere.trust.server.app import create_app  # noqa: PLC0415
     from pencere.trust.server.config import TrustConfig  # noqa: PLC0415
+    from pencere.trust.trusted_list_scheme import Scheme  # noqa: PLC0415
 
     return create_app(
         TrustConfig(
@@ -43,6 +47,7 @@ def create(worker: int = 0) -> Starlette:
             ra_secret=installation.secret("ra"),
             machines=machine_config(installation) if worker == 0 else None,
             must_be_synchronised=_must_be_synchronised(),
+            scheme=Scheme.load(_SCHEME),
         ),
         # Documents is a plane above the centre, so its service is mounted here.
         ValidationService(TrustStore(installation.pki), SystemClock()).routes,

@@ -22,7 +22,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pencere.kernel.errors import PencereError, Refused, Unavailable
 from pencere.ledger.sequencer import Sequencer
 from pencere.trust.acme.enrolment import ISSUER
-from pencere.trust.server import consent, csc, csc_v2, device, mid, oauth2, ra, remote, status
+from pencere.trust.server import (
+    consent,
+    csc,
+    csc_v2,
+    device,
+    mid,
+    oauth2,
+    ra,
+    remote,
+    status,
+    trusted_list,
+)
 from pencere.trust.server import log as public_log
 from pencere.trust.server.config import TrustConfig
 from pencere.trust.server.csc_errors import csc_error
@@ -60,6 +71,7 @@ def create_app(config: TrustConfig, more: Sequence[BaseRoute] = ()) -> Starlette
         *remote.routes,
         *ra.routes,
         *public_log.routes,
+        *trusted_list.routes,
         *more,
         Route("/healthz", healthz, name="healthz"),
         Route("/metrics", metrics, name="metrics"),

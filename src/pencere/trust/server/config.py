@@ -7,6 +7,7 @@ from pencere.kernel.clock import Clock, SystemClock
 from pencere.trust.issuance import Issuance
 from pencere.trust.keystore import Keystore
 from pencere.trust.server.machines import MachineConfig
+from pencere.trust.trusted_list_scheme import Scheme
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class TrustConfig:
     `pki` is where lists are published as files. The root's key is never opened by the service.
     `ra_secret` proves office and portal at `/ra`; None: nobody is let in there.
     `must_be_synchronised`: no time-stamps unless the kernel says that someone steers its clock.
+    `scheme` of the national trusted list; None: this service keeps no list.
     `machines` sets up the TLS listener for ACME and EST; None leaves it out.
     `ledger_origin` names the log of the trust database; None leaves its order to another process.
     """
@@ -30,3 +32,4 @@ class TrustConfig:
     must_be_synchronised: bool = False
     ra_secret: str | None = field(default=None, repr=False)
     machines: MachineConfig | None = None
+    scheme: Scheme | None = None

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
+from cryptography import x509
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from psycopg_pool import ConnectionPool
 from starlette.concurrency import run_in_threadpool
@@ -29,6 +30,7 @@ from pencere.trust.signers import Signer
 from pencere.trust.steady_clock import DatabaseClock, KernelClock, SteadyClock, since_boot
 from pencere.trust.store import Connection, only_row
 from pencere.trust.timestamps import TimeStampUnit
+from pencere.trust.trusted_list_publishing import Publisher
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -158,6 +160,21 @@ class State:
         self.time_stamps = TimeStampUnit(
             keys.signer("tsa"), self.authority.tsa_policy, self.steady_clock
         )
+        self.trusted_list = self._publisher()
+        self.trusted_list_at: datetime | None = None
+
+    def services(self) -> dict[str, x509.Certificate]:
+        """Return the certificates of the services that a trusted list may tell of."""
+        keys, kinds = self.config.keystore, self.config.scheme.kinds if self.config.scheme else ()
+        return {name: keys.certificates(name)[0] for name in kinds if keys.has(name)}
+
+    def _publisher(self) -> Publisher | None:
+        config = self.config
+        # Without the key: a centre that was founded before there was a list.
+        if config.scheme is None or not config.keystore.has("trusted-list"):
+            return None
+        signer = config.keystore.signer("trusted-list")
+        return Publisher(config.scheme, signer, f"{config.issuance.base_url}/tsl.xml", config.pki)
 
     def _database_time(self) -> datetime:
         with self.pool.connection(timeout=2) as connection:

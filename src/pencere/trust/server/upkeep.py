@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # Lists are renewed at half of their life: less than this, and their publisher has stopped.
 LEFT_S = 6 * 3600
+LIST_LOOKED_AT = timedelta(minutes=1)
 PERHAPS_SIGNED_AFTER = timedelta(minutes=5)
 
 
@@ -57,6 +58,16 @@ def upkeep(state: State) -> None:
     for lists in state.lists:
         with state.pool.connection() as connection:
             crl.renew(connection, lists, state.config.pki, at=now)
+    _keep_trusted_list(state, now)
+
+
+def _keep_trusted_list(state: State, now: datetime) -> None:
+    last = state.trusted_list_at
+    if state.trusted_list is None or (last is not None and now - last < LIST_LOOKED_AT):
+        return
+    with state.pool.connection() as connection:
+        state.trusted_list.renew(connection, state.services(), at=now)
+    state.trusted_list_at = now
 
 
 def checks(state: State) -> list[dict[str, object]]:
