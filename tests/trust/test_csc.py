@@ -407,7 +407,8 @@ def test_the_page_of_an_enrolment_tells_what_to_mend_and_is_used_once(service: S
     assert "İki PIN kodu fərqlidir" in differ.text
     assert "6 to 12 digits, and not like 111111" in weak.text
     assert shown.headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none';"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none';"
+        " frame-ancestors 'none';"
         " form-action 'self'"
     )
     assert [PIN in one.text for one in (differ, weak, made, again)] == [False] * 4

@@ -129,7 +129,8 @@ def test_the_page_says_who_asks_for_what_in_three_languages(aydan: Holder) -> No
         assert missing == []
     assert "<script" not in page.text
     assert page.headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none';"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none';"
+        " frame-ancestors 'none';"
         " form-action 'self' https://desk.test"
     )
     assert page.headers["cache-control"] == "no-store"

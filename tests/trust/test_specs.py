@@ -43,6 +43,7 @@ def test_the_table_of_profiles_is_complete() -> None:
     assert {name for name, _ in listed if name != "profile"} == {
         "person-authentication",
         "person-signature",
+        "person-remote",
         "seal",
         "tls-node",
         "ocsp",

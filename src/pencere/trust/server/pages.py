@@ -58,7 +58,8 @@ def page(  # noqa: PLR0913 -- what a page may be given beside its facts
 def headers(may_leave_to: str = "") -> dict[str, str]:
     """Return what every page is sent with."""
     policy = (
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none';"
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none';"
+        " frame-ancestors 'none';"
         f" form-action 'self'{_origin(may_leave_to)}"
     )
     return {
