@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,11 +61,58 @@ class TokenPlace:
         return cls(Path(library), label, file.parent / pin)
 
 
+class Module:
+    """One library. PKCS#11 lets a process start it once, so all its tokens share it."""
+
+    RESCANNED_AFTER_S = 5.0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._process = 0
+        self._rescanned = 0.0
+        self.generation = 0  # sessions of an earlier one are gone
+
+    def token(self, label: str) -> Any:
+        """Return a token; look anew, but not all the time, when it is not there."""
+        import pkcs11  # noqa: PLC0415 -- only where there is a module
+
+        with self._lock:
+            try:
+                library = pkcs11.lib(str(self._path))
+            except (OSError, RuntimeError) as error:
+                raise Unavailable("token.library", file=self._path) from error
+            if self._process not in (0, os.getpid()):
+                self._rescan(library)  # PKCS#11 section 5.4: not usable across a fork
+            self._process = os.getpid()
+            try:
+                return library.get_token(token_label=label)
+            except pkcs11.NoSuchToken:
+                if time.monotonic() - self._rescanned < self.RESCANNED_AFTER_S:
+                    raise
+            self._rescan(library)
+            return library.get_token(token_label=label)
+
+    def rescan(self) -> None:
+        """Start the library anew: some see tokens that were put in only then."""
+        import pkcs11  # noqa: PLC0415 -- as above
+
+        with self._lock:
+            self._rescan(pkcs11.lib(str(self._path)))
+
+    def _rescan(self, library: Any) -> None:
+        library.reinitialize()
+        self._rescanned = time.monotonic()
+        self.generation += 1
+
+
 class Token:
     """One token, opened at its first use. Safe to share between threads."""
 
-    def __init__(self, place: TokenPlace) -> None:
+    def __init__(self, place: TokenPlace, module: Module) -> None:
         self._place = place
+        self._module = module
+        self._generation = 0
         self._lock = threading.Lock()
         self._session: Any = None
         self._keys: dict[bytes, Any] = {}
@@ -178,23 +226,22 @@ class Token:
         """Return the session; open it when there is none or this process was forked off."""
         import pkcs11  # noqa: PLC0415 -- as above
 
+        if self._generation != self._module.generation:
+            self._session = None
+            self._keys.clear()
         if self._session is not None and self._process == os.getpid():
             return self._session
         pin = self._pin()
         if pin == self._refused_pin:
             raise Unavailable("token.pin", token=self._place.label)
-        try:
-            library = pkcs11.lib(str(self._place.library))
-        except (OSError, RuntimeError) as error:
-            raise Unavailable("token.library", file=self._place.library) from error
-        if self._process not in (0, os.getpid()):
-            library.reinitialize()  # PKCS#11 section 5.4: not usable across a fork
-        token = library.get_token(token_label=self._place.label)
+        token = self._module.token(self._place.label)
         try:
             session = token.open(rw=True, user_pin=pin[0])
         except pkcs11.UserAlreadyLoggedIn:
             session = token.open(rw=True)
         self._session, self._process = session, os.getpid()
+        self._keys.clear()
+        self._generation = self._module.generation
         return session
 
     def _forget(self) -> None:
@@ -261,6 +308,7 @@ class TokenSigner(Vouched):
         return self._token.sign_digest(self._token_id, self.algorithm, digest)
 
 
+_modules: dict[Path, Module] = {}
 _tokens: dict[TokenPlace, Token] = {}
 _making = threading.Lock()
 
@@ -268,7 +316,16 @@ _making = threading.Lock()
 def token_at(place: TokenPlace) -> Token:
     """Return the token of a place; a process logs in to each once."""
     with _making:
-        return _tokens.setdefault(place, Token(place))
+        if place not in _tokens:
+            module = _modules.setdefault(place.library, Module(place.library))
+            _tokens[place] = Token(place, module)
+        return _tokens[place]
+
+
+def module_at(library: Path) -> Module:
+    """Return the module of a library."""
+    with _making:
+        return _modules.setdefault(library, Module(library))
 
 
 def _public_key(public: Any) -> PublicKey:
