@@ -23,11 +23,13 @@ COMMANDS = {
     "search": "search the catalogue of services as the portal does",
     "sign": "sign files: PDF, CAdES, ASiC-E, XAdES; key in a file, a card or remote",
     "verify": "verify a signed document",
+    "verify-certificate": "validate the path of a certificate from given material",
+    "trusted-list": "trusted lists of trust services: show ours, load others",
     "token": "answer the challenge of a sign-in page with a card or PKCS#12 file",
     "ca": "certification centre: ceremony, issue, list, revoke, crl",
     "log": "public log of the centre: checkpoint, entries, prove, handle",
     "gateway": "gateway: sandbox for developers, explain who may ask what",
-    "bench": "measure against a limit: search",
+    "bench": "measure against a limit: search, ocsp, tsa",
 }
 
 DONE, FAILED, WRONG_USAGE, WRONG_SETTING, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -71,7 +73,9 @@ def _run(given: list[str]) -> int:
     if given[0] not in COMMANDS:
         print(f"pencere: there is no command {given[0]!r}\n\n{_usage()}", file=sys.stderr)
         return WRONG_USAGE
-    code: int = importlib.import_module(f"pencere.cli.commands.{given[0]}").run(given[1:])
+    code: int = importlib.import_module(f"pencere.cli.commands.{given[0].replace('-', '_')}").run(
+        given[1:]
+    )
     sys.stdout.flush()
     return code
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from statistics import median
 
 from cryptography import x509
@@ -30,7 +31,7 @@ def bench_ocsp() -> list[dict[str, object]]:
     ):
         live = [_request(trial, nonce=secrets.token_bytes(32)) for _ in range(_NONCES)]
         plain = _request(trial, nonce=None)
-        ways = {
+        ways: dict[str, Callable[[], Rate]] = {
             "live": lambda: keep_alive(
                 trial.port, [post("/ocsp", _KIND, one) for one in live], SECONDS, trial.pid
             ),

@@ -17,7 +17,7 @@ from pencere.kernel.clock import SystemClock
 
 @contextmanager
 def openssl_responder(folder: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Run it on the server's core; give its port, its process and a request about a good certificate."""
+    """Run it on the server's core; give port, process and a request about a good certificate."""
     key, now = ec.generate_private_key(ec.SECP256R1()), SystemClock().now()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peer")])
     authority = (

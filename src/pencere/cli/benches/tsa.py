@@ -79,7 +79,6 @@ def bench_tsa() -> list[dict[str, object]]:
         "unit": "tokens per second of one core",
         "limit": round(signing),
         "limit_name": "bare P-256 signing",
-        "target": 0.5,
         "runs": RUNS,
         "judged_by_openssl": JUDGED,
     }
@@ -88,12 +87,14 @@ def bench_tsa() -> list[dict[str, object]]:
             "name": "tsa tokens, in process",
             "value": round(median(alone)),
             "ratio": round(median(alone) / signing, 3),
+            "target": 0.5,
             **common,
         },
         {
             "name": "tsa tokens over HTTP, keep-alive",
             "value": round(rate.per_core_s),
             "ratio": round(rate.per_core_s / signing, 3),
+            "target": None,
             "per_s_as_seen": round(rate.per_s),
             **common,
         },

@@ -12,7 +12,7 @@ from pencere.services.catalogue import Catalogue
 
 _FILE = '{"queries": [{"q": "surucluk vesiqesi", "expect": ["driving-licence-replace"]}]}'
 
-_CENTRE = ("ocsp", "tsa")
+_CENTRE = ("ocsp", "tsa", "validate")
 
 
 def _centre(name: str, *, as_json: bool) -> int:
@@ -25,9 +25,11 @@ def _centre(name: str, *, as_json: bool) -> int:
         for row in rows:
             print(
                 f"{row['name']}: {row['value']} {row['unit']}, {row['ratio']} of"
-                f" {row['limit_name']} ({row['limit']}), target {row['target']}"
+                f" {row['limit_name']} ({row['limit']})"
+                + (f", target {row['target']}" if row["target"] else "")
             )
-    return 0 if all(row["ratio"] >= row["target"] for row in rows) else 1  # type: ignore[operator]
+    compared = [(row["ratio"], row["target"]) for row in rows if row["target"] is not None]
+    return 0 if all(ratio >= target for ratio, target in compared) else 1  # type: ignore[operator]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -39,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
             ("search", "recall and time of the search"),
             ("ocsp", "status answers against bare signing and openssl ocsp"),
             ("tsa", "time-stamp tokens against bare signing"),
+            ("validate", "NIST PKITS against certvalidator and openssl verify"),
         ],
     )
     actions["search"].add_argument("--queries", required=True, metavar="FILE", help=_FILE)

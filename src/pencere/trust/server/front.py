@@ -166,7 +166,10 @@ class FrontConnection(Connection):
     """A caller of the front."""
 
     _server: Front
-    _parsed: tuple[Request, bool] | None = None
+
+    def __init__(self, server: Front, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(server, loop)
+        self._parsed: list[tuple[Request, bool]] = []
 
     def data_received(self, data: bytes) -> None:
         """Answer at once what was asked in the same words before; else parse."""
@@ -184,10 +187,10 @@ class FrontConnection(Connection):
                 else:
                     self._close()
                 return
-        self._parsed = None
+        self._parsed.clear()
         super().data_received(data)
-        if self._parsed is not None and end > 4 and head is None:
-            request, keep_alive = self._parsed
+        if len(self._parsed) == 1 and end > 4 and head is None:
+            request, keep_alive = self._parsed[0]
             # Whole in these bytes, not in chunks, and alone in them.
             if end + len(request.body) == len(data):
                 self._server.learn(data[:end], request, keep_alive=keep_alive)
@@ -195,7 +198,7 @@ class FrontConnection(Connection):
     def on_message_complete(self) -> None:
         """Keep the request for `learn`."""
         super().on_message_complete()
-        self._parsed = self._queue[-1]
+        self._parsed.append(self._queue[-1])
 
     def largest_body(self, target: bytes) -> int:
         """Return how many bytes of body a request for `target` may have."""

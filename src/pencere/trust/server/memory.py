@@ -104,7 +104,7 @@ class StatusMemory:
             self._reader.terminate()
             self._reader = None
             raise
-        return {key: one for key, one in map(status_of_row, rows) if key in asked}
+        return {key: one for key, one in map(status_of_row, map(tuple, rows)) if key in asked}
 
     def _keep(self, found: Found) -> None:
         for key, status in found.items():
