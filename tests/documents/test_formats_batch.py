@@ -9,6 +9,7 @@ import time
 import pytest
 from tests.documents.formats_world import NOTE, PASSWORD, services_of
 
+from pencere.documents.formats import asic
 from pencere.documents.formats.batch import Batch
 from pencere.documents.formats.csc import CscSigner
 from pencere.documents.formats.methods import FORMATS, Way, method
@@ -67,6 +68,19 @@ def test_a_second_person_signs_beside_the_first_only_when_asked(world, plain, tm
     if name != "pades":
         files = {"a.txt": NOTE} if name == "cades" else {}
         assert len(read(added.target.read_bytes(), files=files).signatures) == 2
+
+
+def test_a_container_is_signed_where_it_lies_once_by_each(world, tmp_path):
+    source = tmp_path / "deal.asice"
+    source.write_bytes(asic.new({"note.txt": NOTE}).packed())
+
+    done = [
+        next(iter(batch(world, "asice-cades", signer=one).run([source])))
+        for one in (world.signer, world.second, world.signer)
+    ]
+
+    assert [one.state for one in done] == ["signed", "signed", "already"]
+    assert len(read(source.read_bytes()).signatures) == 2
 
 
 def test_a_result_of_another_file_is_never_overwritten(world, tmp_path):

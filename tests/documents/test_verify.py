@@ -23,8 +23,14 @@ from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from tests.documents.conftest import seal
 
-from pencere.documents import seal as sealing
 from pencere.documents.examine import examine
+from pencere.documents.formats import pades, tokens
+from pencere.documents.formats.csc import CscSigner
+from pencere.documents.formats.pades import PdfChoices
+from pencere.documents.formats.pkcs12 import Pkcs12Signer
+from pencere.documents.formats.services import NetworkServices
+from pencere.documents.formats.signer import sign_one
+from pencere.documents.remote import StatusEvidence
 from pencere.documents.texts import texts
 from pencere.documents.validation.indication import REASONS, Indication, conclude
 from pencere.documents.validation.report import LARGEST_FILE_BYTES, VERDICTS, Report, Verdict
@@ -200,7 +206,9 @@ def test_a_key_for_connections_cannot_sign_a_document(trust_centre, plain):
 
 
 def test_a_seal_without_time_or_evidence_is_indeterminate(trust_centre, plain):
-    bare = signed(plain, sealing._RemoteSigner(trust_centre.service))
+    signer = CscSigner(trust_centre.service)
+    services = NetworkServices(SystemClock())
+    bare = sign_one(signer, pades.prepare(plain, signer, services, PdfChoices(), at=now()))
 
     assert seen(trust_centre, bare) == (
         INDETERMINATE,
@@ -224,9 +232,16 @@ def test_a_seal_made_after_its_revocation_is_invalid(trust_centre, plain):
 
 
 def stamped_with_evidence(trust_centre, pdf, key, chain):
-    stamper = sealing._stamper(trust_centre.tsa_url)
-    made = signed(pdf, signer_with(key, *chain), stamper=stamper)
-    answers = sealing._evidence(chain, stamper.certificates(), [trust_centre.root])
+    signer = Pkcs12Signer(chain[0], chain[1:], key)
+    services = NetworkServices(SystemClock(), trust_centre.tsa_url)
+    made = sign_one(signer, pades.prepare(pdf, signer, services, PdfChoices("B-T"), at=now()))
+    stamping = tokens.load(services.stamp(b"")).signed.certificates
+    issuers = {one.subject: one for one in [*chain, *stamping, trust_centre.root]}
+    answers = [
+        StatusEvidence().ocsp(one, issuers[one.issuer], fresh=True)
+        for one in [*chain, *stamping]
+        if one.subject != one.issuer
+    ]
     return with_evidence(made, *answers)
 
 

@@ -42,6 +42,11 @@ class Container:
         """The files people put in."""
         return {name: one for name, one in self.files.items() if not is_meta(name)}
 
+    @property
+    def is_signed(self) -> bool:
+        """Say whether there is any signature in it, whatever it is worth."""
+        return any(IS_CADES.fullmatch(one) or IS_XADES.fullmatch(one) for one in self.files)
+
     def with_file(self, name: str, content: bytes) -> "Container":
         """Return it with a file added or replaced."""
         return Container({**self.files, name: content})

@@ -94,12 +94,14 @@ class Batch:
         target = self._target(source)
         try:
             content = _content(source)
-            there = _content(target) if target.exists() and target != source else None
+            # A container is signed where it lies: it is its own earlier result.
+            in_place = target == source
+            there = content if in_place else _content(target) if target.exists() else None
             if there is not None and self.method.is_done(source.name, content, there):
                 return Outcome(source, target, "already")
-            if there is not None and not self.cosign:
+            if there is not None and not (self.cosign or in_place):
                 raise Conflict("sign.output_exists", file=target.name)
-            prepared = self.method.prepare(source.name, content, there)
+            prepared = self.method.prepare(source.name, content, None if in_place else there)
         except PencereError as error:
             return Outcome(source, target, "failed", error)
         return _Read(source, target, len(content), prepared)

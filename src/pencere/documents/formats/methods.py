@@ -123,8 +123,11 @@ class _Asic:
 
     def is_done(self, name: str, content: bytes, there: bytes) -> bool:
         expected = asic.opened(content).data if name.endswith(".asice") else {name: content}
-        if asic.opened(there).data != expected:
+        container = asic.opened(there)
+        if container.data != expected:
             raise Conflict("sign.output_exists")
+        if not container.is_signed:
+            return False
         return _is_ours(_found(there, {}), self.way)
 
 

@@ -25,7 +25,6 @@ from pencere.kernel.errors import Invalid, PencereError, Refused, Unavailable
 from pencere.trust import der, timestamps
 
 LONGEST_PATH = 6
-_AGAIN = timedelta(seconds=60)
 _SKEW = timedelta(minutes=5)
 
 
@@ -33,13 +32,15 @@ _SKEW = timedelta(minutes=5)
 class NetworkServices:
     """`tsa_url` is needed from B-T on; `anchors`, where given, are the only roots accepted.
 
-    `others`: certificates that may be missing in what is signed. Safe to share between threads.
+    `others`: certificates that may be missing in what is signed. `again`: how long an answer
+    about a signer serves for more signatures. Safe to share between threads.
     """
 
     clock: Clock
     tsa_url: str | None = None
     anchors: Sequence[x509.Certificate] = ()
     others: Sequence[x509.Certificate] = ()
+    again: timedelta = timedelta(seconds=60)
     _stamping: Http = field(default_factory=lambda: Http("time_stamp"), init=False, repr=False)
     _status: StatusEvidence = field(default_factory=StatusEvidence, init=False, repr=False)
     _lists: Http = field(default_factory=lambda: Http("status"), init=False, repr=False)
@@ -169,7 +170,7 @@ class NetworkServices:
                 raise
             said = self._crl(certificate, issuer, error)
         with self._lock:
-            self._said[key] = (now + _AGAIN, said)
+            self._said[key] = (now + self.again, said)
         return said
 
     def _ocsp(
