@@ -23,6 +23,8 @@ from tests.trust.acme.conftest import Listener, Machine
 
 from pencere.trust import store
 from pencere.trust.acme import bindings
+from pencere.trust.acme.enrolment import names_of
+from pencere.trust.acme.identifiers import Identifier
 
 ERROR = "urn:ietf:params:acme:error:"
 
@@ -150,7 +152,7 @@ def test_an_account_with_an_rsa_key_works_too(
 
     leaf, _ = make_client(key).obtain(["127.0.0.1"], machine)
 
-    assert leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value == "127.0.0.1"
+    assert names_of(leaf) == {Identifier("ip", "127.0.0.1")}
 
 
 def test_a_renewal_names_what_it_replaces_once(system: Client, machine: Machine) -> None:
@@ -689,7 +691,7 @@ def test_a_name_that_leads_elsewhere_is_not_visited(
 def test_each_address_of_a_name_is_tried(resident: Client, machine: Machine) -> None:
     leaf, _ = resident.obtain(["two.dyp.az"], machine)
 
-    assert leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value == "two.dyp.az"
+    assert names_of(leaf) == {Identifier("dns", "two.dyp.az")}
 
 
 def test_raw_noise_on_the_port_harms_nobody(listener: Listener, resident: Client) -> None:

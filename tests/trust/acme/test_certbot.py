@@ -63,7 +63,7 @@ def test_certbot_obtains_renews_and_revokes(
     bound = ("--eab-kid", binding.id, "--eab-hmac-key", key)
 
     obtained = certbot.run(
-        *("certonly", *challenge, *bound, "-d", "service.dyp.az"),
+        *("certonly", *challenge, *bound, "-d", "service.dyp.az", "--ip-address", "127.0.0.1"),
         *("--agree-tos", "--register-unsafely-without-email"),
     )
     assert obtained.returncode == 0, obtained.stdout + obtained.stderr

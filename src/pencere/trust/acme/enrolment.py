@@ -22,6 +22,7 @@ from pencere.trust.acme.identifiers import Identifier
 from pencere.trust.acme.problems import Problem
 from pencere.trust.contents import Holder
 from pencere.trust.issuance import Issuance
+from pencere.trust.profile import load_profile
 from pencere.trust.signers import Signer
 from pencere.trust.store import Connection
 
@@ -114,16 +115,31 @@ class Enrolment:
         """Return what stands above a certificate, without the root."""
         return [self.signer.certificate]
 
-    def subject(self, binding: Binding, names: Sequence[Identifier]) -> dict[str, str]:
-        """Return the subject: the body, and the first name that fits."""
-        country = self.issuance.authority.country
-        fitting = [one.value for one in names if len(one.value) <= _LONGEST_COMMON_NAME]
-        return {
-            "country": country,
+    def holder(self, binding: Binding) -> str:
+        """Return the identifier of the body."""
+        return f"NTR{self.issuance.authority.country}-{binding.body}"
+
+    def subject(
+        self, binding: Binding, profile: str, names: Sequence[Identifier]
+    ) -> dict[str, str]:
+        """Return the subject: the body and, where the profile has it, a common name.
+
+        That is the first DNS name that fits, else the system's name: clients take a common name
+        for a DNS name, so an address never is one.
+        """
+        found = {
+            "country": self.issuance.authority.country,
             "organization": binding.organization,
-            "organization_identifier": f"NTR{country}-{binding.body}",
-            "common_name": fitting[0] if fitting else binding.system[:_LONGEST_COMMON_NAME],
+            "organization_identifier": self.holder(binding),
         }
+        if "common_name" in load_profile(profile).subject:
+            fitting = [
+                one.value
+                for one in names
+                if one.kind == "dns" and len(one.value) <= _LONGEST_COMMON_NAME
+            ]
+            found["common_name"] = (fitting or [binding.system])[0][:_LONGEST_COMMON_NAME]
+        return found
 
     def _certificate_of(self, connection: Connection, order: orders.Order) -> x509.Certificate:
         assert order.request is not None and order.finalizing_at is not None  # noqa: S101, PT018
@@ -135,7 +151,7 @@ class Enrolment:
             raise Problem("unauthorized", "binding_unknown")
         wanted = Wanted(
             order.profile,
-            self.subject(binding, order.names),
+            self.subject(binding, order.profile, order.names),
             order.names,
             requests.read(bytes(order.request)),
         )

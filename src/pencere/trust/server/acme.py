@@ -359,8 +359,7 @@ def finalize(call: Call) -> Answer:
             raise Problem("orderNotReady", "not_ready", order=status)
         if not is_again:
             requests.check_names(request, order.names)
-            binding = _binding(connection, call)
-            holder = machines.enrolment.subject(binding, order.names)["organization_identifier"]
+            holder = machines.enrolment.holder(_binding(connection, call))
             requests.check_key(connection, request, holder)
             orders.take_request(connection, order, request.encoded, at=call.at)
     try:

@@ -90,7 +90,7 @@ def enroll(machines: Machines, request: Request, body: bytes) -> Response:
         if not names:
             raise Invalid("est.names")
         identifiers.check_permitted(names, binding.identifiers)
-    subject = machines.enrolment.subject(binding, names)
+    subject = machines.enrolment.subject(binding, profile, names)
     return _certify(machines, Wanted(profile, subject, names, asked))
 
 

@@ -133,7 +133,6 @@ class OwnCertificate:
             "country": authority.country,
             "organization": authority.organization,
             "organization_identifier": authority.organization_identifier,
-            "common_name": self.config.names[0],
         }
 
 
