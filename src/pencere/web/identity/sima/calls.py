@@ -35,7 +35,8 @@ from pencere.web.people.domain import limits
 from pencere.web.people.models.sima_operation import SimaOperation
 
 PER_OPERATION = limits.Limit("sima calls of", most=20, window=timedelta(minutes=10))
-PER_ADDRESS = limits.Limit("sima calls from", most=600, window=timedelta(minutes=10))
+# Telephones of a whole operator, or the service behind the application, may share an address.
+PER_ADDRESS = limits.Limit("sima calls from", most=20_000, window=timedelta(minutes=10))
 _ENDS = {"certificate.revoked", "certificate.expired"}
 
 

@@ -38,14 +38,14 @@ _PAGES = {PHONE: "sign_in", SIMA: "sign_in_sima"}
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask who and on which telephone; send the request there."""
-    if already_in(request):
-        return HttpResponseRedirect(home(request.GET.get("next")))
     if request.method == "POST":
         return _begin(request)
     before = signing_in.current(_cookie(request), at=settings.CLOCK.now())
     if before is not None and before.means == PHONE and before.has_failed:
         form = SignInForm.of(before.fin, before.phone, before.next_address)
         return _page(request, form, refusal=sentence(before.outcome))
+    if already_in(request):
+        return HttpResponseRedirect(home(request.GET.get("next")))
     return _page(request, SignInForm.empty(safe_address(request.GET.get("next"))))
 
 

@@ -22,14 +22,14 @@ from pencere.web.texts import current_language
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
     """Say what will be shown; make it ready."""
-    if already_in(request):
-        return HttpResponseRedirect(home(request.GET.get("next")))
     if request.method == "POST":
         return _begin(request)
     token = request.COOKIES.get(settings.SIGN_IN_COOKIE)
     before = signing_in.current(token, at=settings.CLOCK.now())
     if before is not None and before.means == SIMA and before.has_failed:
         return _page(request, before.next_address, refusal=sentence(before.outcome))
+    if already_in(request):
+        return HttpResponseRedirect(home(request.GET.get("next")))
     return _page(request, safe_address(request.GET.get("next")))
 
 
