@@ -18,6 +18,7 @@ from pencere.cli.benches.signing import bare_rate
 RUNS, SECONDS = 3, 0.8
 _KIND = "application/ocsp-request"
 _NONCES = 64
+_Way = Callable[[], Rate]
 
 
 def bench_ocsp() -> list[dict[str, object]]:
@@ -31,7 +32,7 @@ def bench_ocsp() -> list[dict[str, object]]:
     ):
         live = [_request(trial, nonce=secrets.token_bytes(32)) for _ in range(_NONCES)]
         plain = _request(trial, nonce=None)
-        ways: dict[str, Callable[[], Rate]] = {
+        ways: dict[str, _Way] = {
             "live": lambda: keep_alive(
                 trial.port, [post("/ocsp", _KIND, one) for one in live], SECONDS, trial.pid
             ),
