@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import yaml
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from psycopg_pool import ConnectionPool
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -112,18 +113,28 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         await stack.enter_async_context(keeping_up(state))
         await stack.enter_async_context(ra.carrying_on(state))
         if (settings := state.config.machines) is not None:
-            listener = TlsListener(_machines(state, settings))
+            # Connections of its own: who storms this listener keeps nobody from status answers.
+            pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+                state.config.issuance.conninfo,
+                min_size=0,
+                max_size=4,
+                timeout=5,
+                max_idle=30,
+                open=True,
+            )
+            stack.callback(pool.close)
+            listener = TlsListener(_machines(state, settings, pool))
             await run_in_threadpool(listener.start)
             app.state.listener = listener
             stack.callback(listener.stop)
         yield
 
 
-def _machines(state: State, settings: MachineConfig) -> Machines:
+def _machines(
+    state: State, settings: MachineConfig, pool: ConnectionPool[psycopg.Connection[Any]]
+) -> Machines:
     keys, issuance = state.config.keystore, state.config.issuance
-    return Machines(
-        settings, issuance, keys.signer(ISSUER), keys.certificates("root")[0], state.pool
-    )
+    return Machines(settings, issuance, keys.signer(ISSUER), keys.certificates("root")[0], pool)
 
 
 def _token(state: State, digest: bytes) -> bytes:
