@@ -1,11 +1,15 @@
 """ASiC-E with CAdES and with XAdES: many files, signatures added later, renewal, nothing hidden."""
 
+import base64
+import hashlib
 import io
 import subprocess
 import zipfile
 
 import pytest
-from tests.documents.formats_world import NOTE, OTHER, tool
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.documents.formats_world import NOTE, OTHER, self_signed, signed_at, tool
 
 from pencere.documents.formats import archive, asic
 from pencere.documents.formats.reading import read
@@ -262,3 +266,82 @@ def test_bytes_between_the_entries_are_reported(containers):
         position += 46 + sum(sizes)
 
     assert read(bytes(stuffed)).problems == ("container.hidden_bytes",)
+
+
+# The shape of Estonian containers: Canonical XML 1.1, inclusive; the first SigningCertificate.
+ESTONIAN = """<?xml version="1.0" encoding="UTF-8"?>
+<asic:XAdESSignatures xmlns:asic="http://uri.etsi.org/02918/v1.2.1#"
+ xmlns:ds="http://www.w3.org/2000/09/xmldsig#" xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"
+ ><ds:Signature Id="S0"><ds:SignedInfo Id="S0-I"
+ ><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"/>
+<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>
+<ds:Reference Id="S0-r" URI="note.txt"
+ ><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/>
+</ds:Reference><ds:Reference Id="S0-p" Type="http://uri.etsi.org/01903#SignedProperties"
+ URI="#S0-P"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11"/>
+</ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>
+<ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue Id="S0-SIG"/><ds:KeyInfo
+ ><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo
+ ><ds:Object><xades:QualifyingProperties Target="#S0"><xades:SignedProperties Id="S0-P"
+ ><xades:SignedSignatureProperties><xades:SigningTime>2026-11-22T10:00:00Z</xades:SigningTime>
+<xades:SigningCertificate><xades:Cert><xades:CertDigest
+ ><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>
+<ds:DigestValue>{digest}</ds:DigestValue></xades:CertDigest></xades:Cert>
+</xades:SigningCertificate></xades:SignedSignatureProperties></xades:SignedProperties>
+</xades:QualifyingProperties></ds:Object></ds:Signature></asic:XAdESSignatures>
+"""
+
+
+def test_a_container_in_the_shape_of_another_country_is_read_and_raised(world, tmp_path):
+    key = rsa.generate_private_key(65537, 2048)
+    certificate = self_signed(key).public_bytes(serialization.Encoding.DER)
+    written = ESTONIAN.format(
+        certificate=base64.b64encode(certificate).decode(),
+        digest=base64.b64encode(hashlib.sha256(certificate).digest()).decode(),
+    )
+    (tmp_path / "template.xml").write_text(written)
+    (tmp_path / "note.txt").write_bytes(NOTE)
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    done = subprocess.run(
+        [
+            *(tool("xmlsec1"), "--sign", "--privkey-pem", "key.pem"),
+            *("--id-attr:Id", "SignedProperties", "--output", "signed.xml", "template.xml"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    signatures = (tmp_path / "signed.xml").read_bytes()
+    files = {"note.txt": NOTE, "META-INF/signatures0.xml": signatures}
+    container = archive.pack(files, mimetype=asic.ASIC_E)
+
+    found = read(container)
+    stamped = read(asic.extend(container, "B-T", world.services))
+
+    assert [(one.level, one.problems) for one in found.signatures] == [("B-B", ())]
+    assert (found.holds, found.signatures[0].signature_algorithm) == (True, "rsa-sha256")
+    assert [(one.level, one.holds) for one in stamped.signatures] == [("B-T", True)]
+
+
+def test_a_simple_container_with_one_file_is_read(world):
+    signature = signed_at(world, NOTE, "B-LTA")
+    files = {"note.txt": NOTE, "META-INF/signature.p7s": signature}
+
+    found = read(archive.pack(files, mimetype=asic.ASIC_S))
+
+    assert (found.form, found.holds, found.signatures[0].covers) == (
+        *("asics-cades", True),
+        ("note.txt",),
+    )
+    token = world.services.stamp(NOTE)
+    only_time = read(
+        archive.pack({"note.txt": NOTE, "META-INF/timestamp.tst": token}, mimetype=asic.ASIC_S)
+    )
+    assert (only_time.holds, len(only_time.stamps), only_time.signatures) == (True, 1, ())
