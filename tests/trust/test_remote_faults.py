@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from tests.trust.conftest import NOW, Founded
 
-from pencere.kernel.errors import Misconfigured, PencereError, Refused, Unavailable
-from pencere.trust.remote import activation, vault
+from pencere.kernel.errors import Invalid, Misconfigured, PencereError, Refused, Unavailable
+from pencere.trust.contents import Holder
+from pencere.trust.remote import activation, documents, enrolment, vault
 from pencere.trust.remote.activation import Activations, Grant, Target
 from pencere.trust.remote.wrapping import WrappingKey, seal, unseal
 from pencere.trust.signers import SoftwareSigner
@@ -217,3 +219,55 @@ def test_what_is_derived_depends_on_every_part(wrapping: WrappingKey) -> None:
     }
 
     assert (len(found), wrapping.derive("pin", b"a", b"b") in found) == (8, True)
+
+
+def test_an_enrolment_that_could_not_be_certified_can_be_tried_again(
+    connection: psycopg.Connection, wrapping: WrappingKey, founded: Founded
+) -> None:
+    subject = {"serial_number": "PNOAZ-1ABCDE2", "common_name": "Quliyeva Aydan"}
+    _, secret = enrolment.begin_by_act(
+        connection,
+        act="act-1",
+        holder="PNOAZ-1ABCDE2",
+        subject=subject,
+        algorithm="P-256",
+        language="az",
+        at=NOW,
+    )
+
+    def away(profile: str, holder: Holder) -> x509.Certificate:
+        raise Unavailable("token.away")
+
+    with pytest.raises(Unavailable):
+        enrolment.finish(connection, wrapping, secret, pin=PIN, issue=away, at=NOW)
+    credential, puk = enrolment.finish(
+        connection,
+        wrapping,
+        secret,
+        pin=PIN,
+        issue=lambda profile, holder: founded.certificate("tsa"),
+        at=NOW,
+    )
+
+    (found,) = vault.of_holder(connection, "PNOAZ-1ABCDE2")
+    assert (found.id, len(puk)) == (credential, 10)
+
+
+@pytest.mark.parametrize(
+    "pdf",
+    [
+        b"",
+        b"%PDF-1.7\n",
+        b"%PDF-1.7\nstartxref\n-1\n%%EOF",
+        b"%PDF-1.7\n1 0 obj<</Prev 9>>endobj\ntrailer<</Root 1 0 R>>startxref\n9\n%%EOF",
+        b"%PDF-1.7\n" + b"[" * 5000 + b"\nstartxref\n9\n%%EOF",
+    ],
+)
+def test_a_hostile_pdf_is_refused_and_nothing_else_happens(founded: Founded, pdf: bytes) -> None:
+    key = documents.Key(founded.certificate("tsa"), (), "1.2.840.10045.4.3.2", "SHA256", bytes)
+    around = documents.Surroundings(bytes, (), NOW)
+
+    with pytest.raises(Invalid) as refused:
+        documents.sign_pdf(pdf, documents.Wish("P", "AdES-B-B", "Revision"), key, around)
+
+    assert code_of(refused) == "document.not_pdf"

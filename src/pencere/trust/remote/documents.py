@@ -27,6 +27,17 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from pencere.kernel.errors import Invalid, Unavailable
 
+# What a PDF that is damaged, or made to do damage, ends in.
+_UNREADABLE = (
+    PdfError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 Format = Literal["P", "C"]
 LEVELS = ("AdES-B-B", "AdES-B-T", "AdES-B-LT", "AdES-B-LTA")
 # CAdES beyond B-T is made by `pencere.documents`, above this plane.
@@ -75,10 +86,10 @@ def sign_pdf(pdf: bytes, wish: Wish, key: Key, around: Surroundings) -> bytes:
     """
     try:
         return asyncio.run(_sign_pdf(pdf, wish, key, around))
-    except PdfError as error:
-        raise Invalid("document.not_pdf") from error
     except (SigningError, OSError) as error:
         raise Unavailable("document.status", error=type(error).__name__) from error
+    except _UNREADABLE as error:
+        raise Invalid("document.not_pdf", reason=type(error).__name__) from error
 
 
 def sign_digest(digest: bytes, wish: Wish, key: Key, around: Surroundings) -> bytes:

@@ -17,7 +17,7 @@ from typing import Literal
 from cryptography import x509
 
 from pencere.kernel.canonical import canonical_json
-from pencere.kernel.errors import Invalid, Missing, Refused
+from pencere.kernel.errors import Invalid, Missing, PencereError, Refused
 from pencere.trust import store
 from pencere.trust.contents import Holder
 from pencere.trust.credentials import digest_of
@@ -197,7 +197,16 @@ def finish(  # noqa: PLR0913 -- by name
         connection, wrapping, holder=holder, algorithm=algorithm, pin=pin, at=at
     )
     connection.commit()
-    certificate = issue(PROFILE, Holder(subject, public))
+    try:
+        certificate = issue(PROFILE, Holder(subject, public))
+    except PencereError:
+        # The key device was away, say: the person may try again, with another key.
+        vault.destroy(connection, credential, at=at)
+        connection.execute(
+            "update trust.remote_enrolment set finished_at = null where id = %s", (enrolment,)
+        )
+        connection.commit()
+        raise
     vault.certify(connection, credential, store.serial_bytes(certificate.serial_number))
     connection.execute(
         "update trust.remote_enrolment set credential = %s where id = %s", (credential, enrolment)

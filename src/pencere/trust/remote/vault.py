@@ -185,7 +185,7 @@ def change_pin(
 
 
 def unblock(connection: Connection, credential: str, *, act: str, at: datetime) -> None:
-    """Give three tries again, by an act of the registration authority, in its transaction.
+    """Give all tries again, by an act of the registration authority, in its transaction.
 
     The PIN stays what it is: nobody but the person can set another. `act` is the act's id.
 
@@ -193,9 +193,9 @@ def unblock(connection: Connection, credential: str, *, act: str, at: datetime) 
         Missing: `remote.missing`.
     """
     done = connection.execute(
-        "update trust.remote_credential set pin_tries_left = %s where id = %s"
-        " and closed_at is null",
-        (PIN_TRIES, credential),
+        "update trust.remote_credential set pin_tries_left = %s, puk_tries_left = %s"
+        " where id = %s and closed_at is null",
+        (PIN_TRIES, PUK_TRIES, credential),
     )
     if done.rowcount != 1:
         raise Missing("remote.missing")
