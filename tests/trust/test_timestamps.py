@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -187,3 +188,120 @@ def test_what_is_written_is_read_back(number: int, content: bytes) -> None:
     )
 
     assert (reader.integer(), reader.element(der.OCTET_STRING).content) == (number, content)
+
+
+def info(response: bytes) -> tsp.TSTInfo:
+    content = tsp.TimeStampResp.load(response)["time_stamp_token"]["content"]
+    return content["encap_content_info"]["content"].parsed
+
+
+def test_serial_numbers_differ_over_restarts_and_within(founded: Founded) -> None:
+    signer, policy = founded.centre.keystore.signer("tsa"), load_authority().tsa_policy
+    clock = SteadyClock(founded.clock, None)
+    serials = [
+        info(unit.respond(asked()))["serial_number"].native
+        for run in (7, 7, 8)
+        for unit in [TimeStampUnit(signer, policy, clock, run=run)]
+        for _ in range(50)
+    ]
+
+    assert (len(set(serials)), max(serials).bit_length() <= 159) == (150, True)
+
+
+def test_ordered_tokens_have_times_that_grow(founded: Founded) -> None:
+    unit = TimeStampUnit(
+        founded.centre.keystore.signer("tsa"),
+        load_authority().tsa_policy,
+        SteadyClock(founded.clock, None),
+        is_ordered=True,
+    )
+    found = [info(unit.respond(asked())) for _ in range(5)]
+
+    times = [one["gen_time"].native for one in found]
+    assert (times, {one["ordering"].native for one in found}) == (sorted(set(times)), {True})
+
+
+def test_a_fraction_of_a_second_is_written_as_der_wants_it(founded: Founded) -> None:
+    founded.clock.advance(timedelta(milliseconds=120))
+    unit = TimeStampUnit(
+        founded.centre.keystore.signer("tsa"),
+        load_authority().tsa_policy,
+        SteadyClock(founded.clock, None),
+    )
+    response = unit.respond(asked())
+
+    assert b"\x18\x12" + NOW.strftime("%Y%m%d%H%M%S").encode() + b".12Z" in response
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("sha3_256", 32), ("sha3_384", 48), ("sha3_512", 64), ("sha512", 64)]
+)
+def test_every_digest_that_we_accept_is_stamped(unit: TimeStampUnit, name: str, size: int) -> None:
+    imprint = {"hash_algorithm": {"algorithm": name}, "hashed_message": b"\1" * size}
+
+    made = info(unit.respond(asked(message_imprint=imprint)))
+
+    assert made["message_imprint"].native["hashed_message"] == b"\1" * size
+
+
+class AwaySigner:
+    """A hardware module that does not answer."""
+
+    def __init__(self, signer: object) -> None:
+        self._signer = signer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._signer, name)
+
+    def sign(self, _data: bytes) -> bytes:
+        raise Unavailable("token.away")
+
+
+def test_a_key_that_is_away_is_a_failure_of_the_system(founded: Founded) -> None:
+    unit = TimeStampUnit(
+        AwaySigner(founded.centre.keystore.signer("tsa")),
+        load_authority().tsa_policy,
+        SteadyClock(founded.clock, None),
+    )
+
+    assert refusal(unit.respond(asked())) == ("rejection", {"system_failure"})
+
+
+def test_no_token_is_made_after_the_end_of_the_certificate(founded: Founded) -> None:
+    ends = founded.certificate("tsa").not_valid_after_utc
+    founded.clock.advance(ends - NOW + timedelta(seconds=2))
+    unit = TimeStampUnit(
+        founded.centre.keystore.signer("tsa"),
+        load_authority().tsa_policy,
+        SteadyClock(founded.clock, None),
+    )
+
+    assert refusal(unit.respond(asked())) == ("rejection", {"system_failure"})
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 120), st.integers(0, 255), st.integers(1, 1 << 128), st.booleans(), st.booleans()
+)
+def test_a_shape_that_is_remembered_reads_like_the_parser(
+    at: int, byte: int, nonce: int, has_nonce: bool, wants: bool
+) -> None:
+    reader, changes = timestamps.RequestReader(), {"cert_req": wants}
+    first = asked(**changes, nonce=1 << 63 if has_nonce else None)
+    reader.read(first)
+    second = asked(
+        **changes,
+        nonce=nonce if has_nonce else None,
+        message_imprint={"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": b"\2" * 32},
+    )
+    changed = bytearray(second)
+    changed[at % len(changed)] = byte
+    for one in (first, second, bytes(changed)):
+        assert outcome(reader.read, one) == outcome(timestamps.parse_request, one)
+
+
+def outcome(read: Callable[[bytes], object], encoded: bytes) -> object:
+    try:
+        return read(encoded)
+    except Rejected as error:
+        return error.failure
