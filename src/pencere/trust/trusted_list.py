@@ -157,7 +157,7 @@ def _verified(
         raise Invalid("trusted_list.malformed", reason="too large")
     try:
         signed, signer, carried = _verified_once(content)
-    except (SignXMLException, InvalidInput, ValueError, TypeError, KeyError) as error:
+    except (SignXMLException, Invalid, InvalidInput, ValueError, TypeError, KeyError) as error:
         raise Refused("trusted_list.signature", reason=type(error).__name__) from error
     # What is read is what the signature was over, parsed anew: nothing beside it counts.
     root = xml_signature.parse(signed)
