@@ -35,6 +35,7 @@ class Act:
     is_mine: bool
     is_signed_by_me: bool
     chiefs_needed: int
+    application: str
 
 
 def act_line(view: Mapping[str, Any]) -> ActLine:
@@ -47,7 +48,9 @@ def act_line(view: Mapping[str, Any]) -> ActLine:
         opened_at=when(view["act"]["opened_at"]),
         approvals=t(
             "office.registration.signed_of", signed=len(view["approvals"]), needed=view["needed"]
-        ),
+        )
+        if view["needed"]
+        else "",
     )
 
 
@@ -78,7 +81,10 @@ def act(view: Mapping[str, Any], *, officer: str) -> Act:
             for one in view["approvals"]
         ],
         result=[
-            {"label": _label(key), "value": when(value) if key.endswith("_at") else str(value)}
+            {
+                "label": _label("result_expires_at" if key == "expires_at" else key),
+                "value": when(value) if key.endswith("_at") else str(value),
+            }
             for key, value in (view.get("result") or {}).items()
             if value and key not in {"application", "device"}
         ],
@@ -90,6 +96,7 @@ def act(view: Mapping[str, Any], *, officer: str) -> Act:
         is_mine=said.get("opened_by") == officer,
         is_signed_by_me=any(one["by"]["fin"] == officer for one in view["approvals"]),
         chiefs_needed=int(view["chiefs_needed"]),
+        application=str((said.get("details") or {}).get("application") or ""),
     )
 
 
