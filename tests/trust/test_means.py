@@ -3,7 +3,7 @@
 from cryptography import x509
 from tests.trust.conftest import AYDAN, Enrolee, Founded, TestPhone, csr
 
-from pencere.trust import store
+from pencere.trust import means, store
 
 
 def unrevoked(founded: Founded, profile: str) -> int:
@@ -15,8 +15,8 @@ def test_keys_of_an_application_leave_the_phone_in_force(founded: Founded, aydan
     keys = TestPhone.make()
     requests = (csr(keys.authentication), csr(keys.signature))
 
-    certified = founded.centre.certify_person(AYDAN, *requests)
-    again = founded.centre.certify_person(AYDAN, *requests)
+    certified = founded.centre.certify_person(AYDAN, *requests, "sima")
+    again = founded.centre.certify_person(AYDAN, *requests, "sima")
     phone_again = founded.centre.issue_person(AYDAN, aydan.phone.enrolment())
 
     assert again == certified
@@ -31,7 +31,7 @@ def test_a_new_phone_supersedes_the_phone_and_nothing_else(
     founded: Founded, aydan: Enrolee
 ) -> None:
     keys = TestPhone.make()
-    founded.centre.certify_person(AYDAN, csr(keys.authentication), csr(keys.signature))
+    founded.centre.certify_person(AYDAN, csr(keys.authentication), csr(keys.signature), "card")
 
     founded.centre.issue_person(AYDAN, TestPhone.make().enrolment())
 
@@ -43,3 +43,19 @@ def test_a_new_phone_supersedes_the_phone_and_nothing_else(
     assert sorted(states.values()) == [False] * 4 + [True] * 2
     assert states[store.serial_bytes(aydan.authentication.serial_number)]
     assert states[store.serial_bytes(aydan.signature.serial_number)]
+
+
+def test_it_is_known_where_a_key_lies(founded: Founded, aydan: Enrolee) -> None:
+    keys = TestPhone.make()
+    certified = founded.centre.certify_person(
+        AYDAN, csr(keys.authentication), csr(keys.signature), "card"
+    )
+    serials = [
+        store.serial_bytes(x509.load_der_x509_certificate(one).serial_number)
+        for one in (certified.authentication, certified.signature)
+    ]
+
+    with founded.connect() as connection:
+        found = means.kinds(connection, f"PNOAZ-{AYDAN.fin}")
+
+    assert found == dict.fromkeys(serials, "card")

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.kernel.errors import Misconfigured
-from pencere.trust import credentials, devices, relying_parties, store
+from pencere.trust import credentials, devices, means, relying_parties, store
 from pencere.trust.algorithms import PublicKey
 from pencere.trust.contents import Holder
 from pencere.trust.founding.demonstration import Demonstration
@@ -161,14 +161,21 @@ class Centre:
         )
 
     def certify_person(
-        self, person: Person, authentication_request: bytes, signature_request: bytes
+        self,
+        person: Person,
+        authentication_request: bytes,
+        signature_request: bytes,
+        kind: means.Kind,
     ) -> Enrolled:
-        """Certify two keys of a person that are not in a phone: an application's, a card's.
+        """Certify two keys of a person that are not in a phone but in SİMA or on a card.
 
         The person's other certificates stay in force. Requests are PKCS#10; the same keys get the
         same certificates while they last. `device_id` of the answer is empty.
         """
         first, second = self._certify_keys(person, authentication_request, signature_request)
+        with psycopg.connect(self.issuance.conninfo) as connection:
+            now = self.issuance.clock.now()
+            means.record(connection, kind, (first[0], second[0]), at=now)
         chain = [*first[1:], self.keystore.certificates("root")[0]]
         return Enrolled(
             "",

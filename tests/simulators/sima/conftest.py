@@ -167,6 +167,7 @@ def owner(service: Service, applications: tuple[str, Path]) -> Owner:
         Person(number, "Quliyeva", "Aydan", ""),
         made.authentication_request,
         made.signature_request,
+        "sima",
     )
     sim.store_certificates(
         folder,

@@ -40,7 +40,10 @@ def _hand_out(folder: Path, centre: Centre, person: DemoPerson) -> None:
     files = [folder / f"{person.key}-{purpose}.p12" for purpose in PURPOSES]
     keys = [_key(file, pin) for file, pin in zip(files, pins, strict=True)]
     certified = centre.certify_person(
-        Person(person.fin, person.family, person.given, ""), _request(keys[0]), _request(keys[1])
+        Person(person.fin, person.family, person.given, ""),
+        _request(keys[0]),
+        _request(keys[1]),
+        "card",
     )
     chain = [x509.load_der_x509_certificate(one) for one in certified.chain]
     encoded = (certified.authentication, certified.signature)

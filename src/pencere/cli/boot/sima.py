@@ -26,6 +26,7 @@ def _hand_out(installation: Installation, centre: Centre, person: DemoPerson) ->
         Person(person.fin, person.family, person.given, ""),
         made.authentication_request,
         made.signature_request,
+        "sima",
     )
     store_certificates(
         installation.sima,
