@@ -27,16 +27,24 @@ NO_PAGES = {
         "document_file", "application_file", "components_plain", "verify_short",
         "sign_in_cancel", "application_sign_cancel", "application_leave", "case_withdraw",
         "device_end", "sign_out", "application", "application_begin", "oauth2_provider",
+        "application_keep", "certificates_watch", "remote_key_new", "remote_key_state",
+        "remote_key_cancel", "sima_get_file", "sima_callback", "web_eid_challenge",
+        "web_eid_token", "sign_in_sima", "sign_in_card_token",
     },
     "office": {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
         "office_proposal", "office_file", "device_end", "sign_in", "sign_out", "held_form",
-        "office_take_next", "directory_file",
+        "office_take_next", "directory_file", "registration_open", "registration_application_act",
+        "registration_mass_open", "registration_sign", "registration_state", "registration_cancel",
+        "registration_withdraw",
     },
 }  # fmt: skip
 
 # Pages of these routes are opened by journeys of other files, which look at them with axe.
-SEEN_ELSEWHERE = {"held_form", "case_answer"}
+SEEN_ELSEWHERE = {
+    "held_form", "case_answer", "certificates_end", "remote_key_wait", "registration_act",
+    "registration_application", "registration_confirm", "registration_wait",
+}  # fmt: skip
 
 
 @dataclass
@@ -186,7 +194,7 @@ PUBLIC = [
     "", "services/", "services/driving-licence-replace/", "services/residence-certificate/",
     "services/driving-licence-first/", "search/?q=pasport", "search/?q=zzzzqqq", "search/",
     "life/car/", "verify/", "verify/?code=abc", "help/", "accessibility/", "personal-data/",
-    "about/", "components/", "sign-in/",
+    "about/", "components/", "sign-in/", "sign-in/card/",
 ]  # fmt: skip
 FAULTY = {"verify/?code=abc": 422}
 
@@ -328,10 +336,10 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     page.goto(draft)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "documents/", "devices/"]  # fmt: skip
+             "documents/", "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
-        if path not in {"window/", "devices/"}:
+        if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:
             link = page.locator("main a[href*='/az/']:not(.back):not([href$='.pdf'])")
             here = urlsplit(page.url).path
             deeper = [
@@ -388,6 +396,13 @@ def test_pages_of_the_office(
         other = looker.open(new_page())
         walk.enter(other, people[name], office=True)
         looker.go(other, f"{platform.office}/az/{path}")
+    registrar = looker.open(new_page())
+    walk.enter(registrar, people["gulnar"], office=True)
+    for path in ("", "person/", "mass/", "officers/", "applications/new/"):
+        looker.go(registrar, f"{platform.office}/az/registration/{path}")
+        for language in ("en", "ru"):
+            registrar.goto(f"{platform.office}/{language}/registration/{path}")
+            looker.narrow(registrar)
     other.locator("form[action$='/sign-out/'] button").click()
     other.wait_for_load_state()
     looker.look(other)
