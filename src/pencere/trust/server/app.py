@@ -30,6 +30,7 @@ from pencere.trust.server import (
     device,
     mid,
     oauth2,
+    practice,
     ra,
     remote,
     status,
@@ -63,6 +64,7 @@ def create_app(config: TrustConfig, more: Sequence[BaseRoute] = ()) -> Starlette
     state = State(config)
     routes: list[BaseRoute] = [
         *status.routes,
+        *practice.routes,
         *mid.routes,
         *device.routes,
         *csc.routes,
