@@ -132,6 +132,17 @@ def test_no_two_entries_of_one_person_look_alike(server: Server) -> None:
     assert (len(set(marks)), key in marks) == (3, False)
 
 
+def test_an_officer_finds_what_was_approved_in_their_name(server: Server, log: Log) -> None:
+    server.entries = [
+        canonical_json(
+            {"act": act, "kind": "ra.approval", "officer": mark(DIGEST_KEY, holder, act)}
+        )
+        for act, holder in (("a-1", VUQAR), ("a-2", AYDAN))
+    ]
+
+    assert indices(watched(log, Seen(ORIGIN), VUQAR)[1]) == [(0, "ra.approval")]
+
+
 def test_a_long_log_is_read_in_bundles_and_only_once(server: Server, log: Log) -> None:
     server.entries = [certificate(n, VUQAR) for n in range(1, 601)]
     seen, _ = watched(log, Seen(ORIGIN))

@@ -26,6 +26,8 @@ from pencere.trust.durable import write_durably
 from pencere.trust.holders import mark_of
 
 TIMEOUT_S = 20
+# Under these names an entry says whom it is about, and who has approved it.
+_MARKS = ("holder", "officer")
 _LARGEST_BUNDLE = WIDTH * (LONGEST_ENTRY + 2)
 
 
@@ -213,15 +215,12 @@ def _about(entry: bytes, handle: bytes | None, serials: set[str]) -> dict[str, A
         facts = json.loads(entry)
     if not isinstance(facts, dict):
         return None
-    serial, mark = facts.get("serial"), facts.get("holder")
-    if isinstance(mark, str) and any(
-        mark == mark_of(handle, one)
-        for one in (serial, facts.get("act"), facts.get("id"))
-        if isinstance(one, str)
-    ):
-        if isinstance(serial, str):
-            serials.add(serial)
-        return facts
+    serial, marks = facts.get("serial"), [facts.get(name) for name in _MARKS]
+    for identifier in (serial, facts.get("act"), facts.get("id")):
+        if isinstance(identifier, str) and mark_of(handle, identifier) in marks:
+            if isinstance(serial, str):
+                serials.add(serial)
+            return facts
     return facts if isinstance(serial, str) and serial in serials else None
 
 
