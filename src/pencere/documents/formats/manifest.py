@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.documents.formats import algorithms, xmlsafe
 from pencere.documents.formats.xmlsafe import ASIC, ASIC_ALL, DS, ODF_MANIFEST

@@ -92,7 +92,8 @@ def prepare(
         contents = _fill(prepared, output, inner.finish(signature))
         signed = output.getvalue()
         if reaches(choices.level, "B-LT"):
-            signed = _with_values(signed, contents, services)
+            # Reading the file back for what is known costs more than all the rest.
+            signed = _with_values(signed, contents, [_trimmed(contents)], services)
         return _stamped(signed, services) if reaches(choices.level, "B-LTA") else signed
 
     return ToBeSigned(inner.digest, finish)
@@ -117,7 +118,7 @@ def extend(pdf: bytes, level: Level, services: Services) -> bytes:
         if not is_stamp and not has_token and level != "B-LTA":
             raise Invalid("sign.level_needs_signer")
     if reaches(level, "B-LT"):
-        pdf = _with_values(pdf, None, services)
+        pdf = _with_values(pdf, None, embedded, services)
     return _stamped(pdf, services) if reaches(level, "B-LTA") else pdf
 
 
@@ -200,9 +201,14 @@ def _fill(prepared: PreparedByteRangeDigest, output: io.BytesIO, encoded: bytes)
     return contents
 
 
-def _with_values(pdf: bytes, contents: bytes | None, services: Services) -> bytes:
-    """Return the PDF with paths and status of all its signatures and stamps in its DSS."""
-    evidence = _evidence(pdf, services)
+def _with_values(
+    pdf: bytes, contents: bytes | None, signatures: Sequence[bytes], services: Services
+) -> bytes:
+    """Return the PDF with paths and status of `signatures` (CMS) in its DSS.
+
+    `contents`: those of the new signature with its padding, for the VRI.
+    """
+    evidence = _evidence(signatures, _stored_certificates(pdf), services)
     output = io.BytesIO(pdf)
     DocumentSecurityStore.add_dss(
         output,
@@ -215,11 +221,12 @@ def _with_values(pdf: bytes, contents: bytes | None, services: Services) -> byte
     return output.getvalue()
 
 
-def _evidence(pdf: bytes, services: Services) -> Evidence:
+def _evidence(
+    signatures: Sequence[bytes], known: list[x509.Certificate], services: Services
+) -> Evidence:
     signing: list[x509.Certificate] = []
     stamping: list[x509.Certificate] = []
-    known = _stored_certificates(pdf)
-    for encoded in _signatures(pdf):
+    for encoded in signatures:
         signed = cms.load(encoded)
         known += signed.certificates
         one = signer_certificate(signed.signers[0], known)
@@ -248,7 +255,7 @@ def _stamped(pdf: bytes, services: Services) -> bytes:
         raise Invalid("sign.not_pdf", reason=type(error).__name__) from error
     contents = _fill(prepared, output, services.stamp_digest(prepared.document_digest))
     stamped: bytes = output.getvalue()
-    return _with_values(stamped, contents, services)
+    return _with_values(stamped, contents, [_trimmed(contents)], services)
 
 
 def _signatures(pdf: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ to judge, which runs this in a process with limits.
 import hashlib
 from collections.abc import Mapping
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.documents.formats import asic_read, cades, cms, xades_read, xmlsafe
 from pencere.documents.formats.archive import LARGEST_BYTES

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.documents.formats import algorithms, xades_algorithms, xades_read, xmlsafe
 from pencere.documents.formats.levels import Level, Services, reaches

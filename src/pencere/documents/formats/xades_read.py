@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.documents.formats import algorithms, cms, tokens, xades_algorithms, xmlsafe
 from pencere.documents.formats.found import FoundSignature, FoundStamp

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.documents.formats import xmlsafe
 from pencere.documents.formats.manifest import resolve

@@ -8,7 +8,7 @@ import base64
 import binascii
 from typing import Any, TypeAlias
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from pencere.kernel.errors import Invalid
 
