@@ -15,6 +15,8 @@ FOLDERS = (
     "secrets",
     "pki",
     "trust",
+    "root",
+    "approvers",
     "keys",
     "phones",
     "sima",
