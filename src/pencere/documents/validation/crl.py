@@ -17,6 +17,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from pencere.documents.formats.ber import parse
 from pencere.documents.validation.certificate import Certificate
+from pencere.documents.validation.crl_scope import REASONS, points, reasons_in_scope
 from pencere.documents.validation.limits import LARGEST_LIST_BYTES
 from pencere.documents.validation.names import Name, comparable
 from pencere.documents.validation.signatures import Algorithm, Strength, algorithm, verify
@@ -46,7 +47,6 @@ _ENTRY_UNDERSTOOD = {
     CRLEntryExtensionOID.INVALIDITY_DATE,
     CRLEntryExtensionOID.CERTIFICATE_ISSUER,
 }
-Names = frozenset[object]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class RevocationList:
                     self.is_understood = False
                 match extension.value:
                     case x509.CRLReason(reason=found):
-                        reason = _REASONS[found]
+                        reason = REASONS[found]
                     case x509.InvalidityDate():
                         since = extension.value.invalidity_date_utc
                     case x509.CertificateIssuer():
@@ -123,20 +123,6 @@ class RevocationList:
     def entry(self, certificate: Certificate) -> Entry | None:
         """Return the entry of a certificate, None when it is not listed."""
         return self._entries.get((certificate.issuer, certificate.serial))
-
-
-_REASONS = {
-    x509.ReasonFlags.unspecified: "unspecified",
-    x509.ReasonFlags.key_compromise: "key_compromise",
-    x509.ReasonFlags.ca_compromise: "ca_compromise",
-    x509.ReasonFlags.affiliation_changed: "affiliation_changed",
-    x509.ReasonFlags.superseded: "superseded",
-    x509.ReasonFlags.cessation_of_operation: "cessation_of_operation",
-    x509.ReasonFlags.certificate_hold: "certificate_hold",
-    x509.ReasonFlags.privilege_withdrawn: "privilege_withdrawn",
-    x509.ReasonFlags.aa_compromise: "aa_compromise",
-    x509.ReasonFlags.remove_from_crl: "remove_from_crl",
-}
 
 
 @lru_cache(maxsize=64)
@@ -178,15 +164,6 @@ class Asked:
     spend: Callable[[], None]
 
 
-@dataclass(frozen=True)
-class _Point:
-    """A distribution point: its names, who issues its list, which reasons it has."""
-
-    names: Names
-    issuers: frozenset[Name]
-    reasons: frozenset[str]
-
-
 class Lists:
     """All lists at hand. What was verified is remembered."""
 
@@ -199,9 +176,9 @@ class Lists:
         covered: set[str] = set()
         oldest: Status | None = None
         why = "crl.none"
-        for point in _points(asked.certificate):
+        for point in points(asked.certificate):
             for one in self._lists:
-                scope = _reasons_in_scope(one, point, asked.certificate)
+                scope = reasons_in_scope(one, point, asked.certificate)
                 if scope is None or scope <= covered:
                     continue
                 problem = self._problem(one, asked)
@@ -310,91 +287,6 @@ def _key_of(signer: Certificate, asked: Asked) -> PublicKeyTypes | None:
         return asked.issuer_key if signer == asked.issuer else signer.public_key()
     except Invalid:
         return None
-
-
-def _points(certificate: Certificate) -> Iterator[_Point]:
-    """The distribution points that it names, then the one it need not name: its issuer's."""
-    named = certificate.extension(x509.CRLDistributionPoints)
-    for one in named or ():
-        issuers = frozenset(
-            comparable(name.value)
-            for name in one.crl_issuer or ()
-            if isinstance(name, x509.DirectoryName)
-        )
-        if one.crl_issuer and not issuers:
-            continue
-        reasons = (
-            frozenset(_REASONS[reason] for reason in one.reasons) if one.reasons else ALL_REASONS
-        )
-        names = _point_names(one.full_name, one.relative_name, one.crl_issuer, certificate)
-        if not one.full_name and not one.relative_name:
-            names = frozenset(_comparable_name(name) for name in one.crl_issuer or ())
-        yield _Point(names, issuers, reasons)
-    yield _Point(frozenset({("directory", certificate.issuer)}), frozenset(), ALL_REASONS)
-
-
-def _reasons_in_scope(
-    one: RevocationList, point: _Point, certificate: Certificate
-) -> frozenset[str] | None:
-    """Return the reasons a list has for a certificate at a point; None when it is not for it."""
-    scope = one.scope
-    if one.base_number is not None or not _is_by_right_issuer(one, point, certificate):
-        return None
-    if scope is None:
-        return point.reasons & ALL_REASONS
-    if not _is_about_kind(scope, certificate):
-        return None
-    if (scope.full_name or scope.relative_name) and not _scope_names(scope, one) & point.names:
-        return None
-    if scope.only_some_reasons:
-        only = frozenset(_REASONS[reason] for reason in scope.only_some_reasons)
-        return only & point.reasons & ALL_REASONS
-    return point.reasons & ALL_REASONS
-
-
-def _is_by_right_issuer(one: RevocationList, point: _Point, certificate: Certificate) -> bool:
-    if not point.issuers:
-        return one.issuer == certificate.issuer
-    return one.issuer in point.issuers and one.scope is not None and one.scope.indirect_crl
-
-
-def _is_about_kind(scope: x509.IssuingDistributionPoint, certificate: Certificate) -> bool:
-    if scope.only_contains_attribute_certs:
-        return False
-    if certificate.is_authority:
-        return not scope.only_contains_user_certs
-    return not scope.only_contains_ca_certs
-
-
-def _scope_names(scope: x509.IssuingDistributionPoint, one: RevocationList) -> Names:
-    if scope.full_name:
-        return frozenset(_comparable_name(name) for name in scope.full_name)
-    assert scope.relative_name is not None  # noqa: S101 - one of the two is there
-    return frozenset({_relative(one.issuer_rdns, scope.relative_name)})
-
-
-def _point_names(
-    full: list[x509.GeneralName] | None,
-    relative: x509.RelativeDistinguishedName | None,
-    issuers: list[x509.GeneralName] | None,
-    certificate: Certificate,
-) -> Names:
-    if full:
-        return frozenset(_comparable_name(name) for name in full)
-    if relative is None:
-        return frozenset()
-    bases = [one.value for one in issuers or () if isinstance(one, x509.DirectoryName)]
-    return frozenset(_relative(base, relative) for base in bases or [certificate.x509.issuer])
-
-
-def _relative(base: x509.Name, last: x509.RelativeDistinguishedName) -> object:
-    return ("directory", comparable(x509.Name([*base.rdns, last])))
-
-
-def _comparable_name(name: x509.GeneralName) -> object:
-    if isinstance(name, x509.DirectoryName):
-        return ("directory", comparable(name.value))
-    return (type(name).__name__, name.value)
 
 
 def _directory_name(names: x509.CertificateIssuer) -> Name | None:
