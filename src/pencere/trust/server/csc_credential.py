@@ -62,16 +62,18 @@ async def caller_of(request: Request) -> Caller:
 async def credential_of(request: Request, content: Mapping[str, Any]) -> tuple[Caller, Credential]:
     """Return who asks and the credential they name, if it is theirs to use.
 
-    A body's own token has one credential, and need not name it.
-
     Raises:
         Invalid: `credential.other`: there is none, or it is another's; they look alike.
     """
-    state, caller = state_of(request), await caller_of(request)
-    named = content.get("credentialID")
-    if not isinstance(named, str) or not 1 <= len(named) <= LONGEST_ID:
-        raise Invalid("request.field", field="credentialID")
-    return caller, await state.database(lambda connection: find(connection, state, caller, named))
+    state, token, named = state_of(request), bearer_of(request), content.get("credentialID")
+
+    def work(connection: Connection) -> tuple[Caller, Credential]:
+        caller = callers.of_token(connection, token, at=state.clock.now())
+        if not isinstance(named, str) or not 1 <= len(named) <= LONGEST_ID:
+            raise Invalid("request.field", field="credentialID")
+        return caller, find(connection, state, caller, named)
+
+    return await state.database(work)
 
 
 def find(connection: Connection, state: State, caller: Caller, named: str) -> Credential:
