@@ -17,6 +17,7 @@ from pencere.ops.health import Check
 from pencere.ops.installation import Installation
 
 RENEW_BEFORE = timedelta(days=14)
+LIST_RENEWED_BEFORE = timedelta(hours=6)
 TIMEOUT_S = 5.0
 
 
@@ -29,6 +30,7 @@ def check_certificates(installation: Installation, clock: Clock) -> Iterator[Che
         for path in sorted(folder.rglob("*.crt"))
     ]
     yield _expiry(files, now)
+    yield _lists(sorted((installation.data / "pki").glob("*.crl")), now)
     yield _directory(installation.data / "run" / "directory.jws", now)
     nodes = sorted((installation.data / "keys").rglob("node.crt"))
     yield _status(installation, nodes[0] if nodes else None)
@@ -46,6 +48,23 @@ def _expiry(files: list[Path], now: datetime) -> Check:
     first, when = min(ends.items(), key=lambda item: item[1])
     detail = f"{len(ends)} in force; {first} ends first, on {when:%Y-%m-%d}"
     return Check("certificates", when - now > RENEW_BEFORE, detail)
+
+
+def _lists(files: list[Path], now: datetime) -> Check:
+    """Revocation lists are renewed at half of their life: one near its end has no publisher."""
+    if not files:
+        return Check("revocation lists", False, "there are none; pencere ca crl makes them")
+    ends = {}
+    for path in files:
+        try:
+            ends[path.name] = x509.load_der_x509_crl(path.read_bytes()).next_update_utc
+        except (OSError, ValueError) as reason:
+            return Check("revocation lists", False, f"{path.name}: {reason}")
+    first, when = min(ends.items(), key=lambda item: item[1] or now)
+    if when is None:
+        return Check("revocation lists", False, f"{first} does not say when it ends")
+    detail = f"{len(ends)} published; {first} ends first, on {when:%Y-%m-%d %H:%M}Z"
+    return Check("revocation lists", when - now > LIST_RENEWED_BEFORE, detail)
 
 
 def _directory(file: Path, now: datetime) -> Check:
