@@ -6,8 +6,10 @@ Everything here may be done again: what is there and in force stays, what ends w
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from cryptography import x509
@@ -25,6 +27,9 @@ from pencere.trust.pins import Halves, Safe, install
 from pencere.trust.profile import load_profile
 
 log = logging.getLogger(__name__)
+
+# Who approved, and under which act: plain JSON.
+Approval = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -122,17 +127,20 @@ class Centre:
             )
         return name
 
-    def issue_person(self, person: Person, enrolment: Enrolment) -> Enrolled:
+    def issue_person(
+        self, person: Person, enrolment: Enrolment, approvals: Sequence[Approval] = ()
+    ) -> Enrolled:
         """Certify a person's two keys and register the phone that holds them.
 
         The same phone with the same keys gets the same answer while the certificates last. A
-        new phone of the person closes the earlier one and revokes its certificates.
+        new phone of the person closes the earlier one and revokes its certificates. `approvals`
+        say who approved; they are put on record before anything is signed.
         """
         devices.read_key(enrolment.device_key)
         holder = self._natural_subject(person)["serial_number"]
         earlier = self._of_phone(holder)
         first, second = self._certify_keys(
-            person, enrolment.authentication_request, enrolment.signature_request
+            person, enrolment.authentication_request, enrolment.signature_request, approvals
         )
         for old in earlier:
             if old not in (first[0], second[0]):
@@ -185,15 +193,19 @@ class Centre:
         )
 
     def _certify_keys(
-        self, person: Person, authentication_request: bytes, signature_request: bytes
+        self,
+        person: Person,
+        authentication_request: bytes,
+        signature_request: bytes,
+        approvals: Sequence[Approval] = (),
     ) -> tuple[list[x509.Certificate], list[x509.Certificate]]:
         """Return certificate and issuer for both keys; neither is issued for a bad request."""
         subject = self._natural_subject(person)
         authentication = Holder(subject, read_request(authentication_request))
         signature = Holder(subject, read_request(signature_request))
         return (
-            self._issue_once("person-authentication", authentication),
-            self._issue_once("person-signature", signature),
+            self._issue_once("person-authentication", authentication, approvals),
+            self._issue_once("person-signature", signature, approvals),
         )
 
     def _natural_subject(self, person: Person) -> dict[str, str]:
@@ -227,13 +239,19 @@ class Centre:
             return self.keystore.public_key(name)
         return self.keystore.create(name, curve)
 
-    def _issue(self, profile: str, holder: Holder, issuer: str) -> list[x509.Certificate]:
+    def _issue(
+        self, profile: str, holder: Holder, issuer: str, approvals: Sequence[Approval] = ()
+    ) -> list[x509.Certificate]:
         """Issue and return the certificate and the chain above it, without the root."""
         signer = self.keystore.signer(issuer)
-        certificate = self.issuance.issue(profile, holder, issuer_name=issuer, signer=signer)
+        certificate = self.issuance.issue(
+            profile, holder, issuer_name=issuer, signer=signer, approvals=approvals
+        )
         return [certificate, signer.certificate]
 
-    def _issue_once(self, profile_name: str, holder: Holder) -> list[x509.Certificate]:
+    def _issue_once(
+        self, profile_name: str, holder: Holder, approvals: Sequence[Approval] = ()
+    ) -> list[x509.Certificate]:
         profile = load_profile(profile_name)
         there = self._of_key(profile_name, holder)
         if (
@@ -241,7 +259,7 @@ class Centre:
             and there.not_valid_after_utc - self.issuance.clock.now() > RENEWED_BEFORE
         ):
             return [there, self.keystore.certificates(profile.issuer)[0]]
-        return self._issue(profile_name, holder, profile.issuer)
+        return self._issue(profile_name, holder, profile.issuer, approvals)
 
     def _of_key(self, profile: str, holder: Holder) -> x509.Certificate | None:
         """Return the newest certificate in force of this holder for this very key."""

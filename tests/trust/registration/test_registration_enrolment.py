@@ -69,6 +69,14 @@ def test_an_approved_application_gives_one_pair_of_certificates(ra: Authority) -
     assert first == again
     assert other[0] == "enrolment.used"
     assert len(ra.certificates(NEW)) == 2
+    kept = ra.run(
+        lambda connection: connection.execute(
+            "select approvals from trust.certificate where holder = %s", (f"PNOAZ-{NEW}",)
+        ).fetchall()
+    )
+    assert [[one["by"] for one in approvals] for (approvals,) in kept] == [
+        [f"PNOAZ-{FIRST}", f"PNOAZ-{SECOND}"]
+    ] * 2
     assert (state(ra, application), ra.leaves("enrolment")) == ("enrolled", 1)
     assert ra.leaves("pin") == 3
 
@@ -99,8 +107,8 @@ def test_a_stop_while_issuing_is_made_good_by_the_same_request(ra: Authority) ->
     class Stopped(BaseException):
         pass
 
-    def stops(person: Person, request: Enrolment) -> Enrolled:
-        ra.founded.centre.issue_person(person, request)
+    def stops(person: Person, request: Enrolment, approvals: Any) -> Enrolled:
+        ra.founded.centre.issue_person(person, request, approvals)
         raise Stopped
 
     with pytest.raises(Stopped):

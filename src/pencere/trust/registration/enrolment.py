@@ -7,7 +7,7 @@ same again, after a stop or a broken line, gets on where it was, and never a sec
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pencere.kernel.canonical import canonical_json
 from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
 from pencere.trust import devices, pins, store
-from pencere.trust.ceremony import Enrolled, Enrolment, Person
+from pencere.trust.ceremony import Approval, Enrolled, Enrolment, Person
 from pencere.trust.issuance import read_request
 from pencere.trust.mobile import identity_of
 from pencere.trust.registration import acts, applications, codes, subjects
@@ -34,7 +34,7 @@ from pencere.trust.validation import is_self_issued
 RENEWED_WITHIN = timedelta(days=30)
 UNFINISHED_FOR = timedelta(hours=24)
 RENEWAL_PREFIX = b"pencere renewal v1\x00"
-Issue = Callable[[Person, Enrolment], Enrolled]
+Issue = Callable[[Person, Enrolment, Sequence[Approval]], Enrolled]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def enrol(  # noqa: PLR0913 -- what a phone brings
             return Result(person, _again(connection, office, claimed.act))
         if state != "approved":
             raise Refused("enrolment.expired")
-        enrolled = issue(person, given.enrolment)
+        enrolled = issue(person, given.enrolment, _approvals(connection, claimed.act))
         codes.use(connection, claimed, at=at)
         _record(connection, claimed.act, enrolled, at=at)
         acts.leaf(
@@ -173,7 +173,7 @@ def renew(  # noqa: PLR0913 -- what a phone brings
         if act.state == "executed":
             return Result(person, _again(connection, office, act.id))
         _refuse_compromised(connection, given)
-        enrolled = issue(person, given.enrolment)
+        enrolled = issue(person, given.enrolment, _approvals(connection, act.id))
         _record(connection, act.id, enrolled, at=at)
         acts.settle(connection, act, "executed", at=at, result={"device": enrolled.device_id})
         acts.leaf(
@@ -289,6 +289,28 @@ def _alone(connection: Connection, holder: str) -> Iterator[None]:
     )
     yield
     connection.commit()
+
+
+def _approvals(connection: Connection, act_id: uuid.UUID) -> list[Approval]:
+    """Return what entitles to the certificates, for the record made before they are signed."""
+    act = acts.find(connection, act_id)
+    rows = connection.execute(
+        "select holder, certificate, approved_at from trust.ra_approval where act = %s"
+        " order by approved_at, holder",
+        (act_id,),
+    ).fetchall()
+    about = {"act": str(act.id), "act_sha256": act.sha256.hex(), "kind": act.kind}
+    if not rows:  # a renewal, on the person's own word
+        return [{**about, "by": act.opened_by or "", "at": instant(act.opened_at)}]
+    return [
+        {
+            **about,
+            "by": holder,
+            "certificate_sha256": hashlib.sha256(bytes(certificate)).hexdigest(),
+            "at": instant(at),
+        }
+        for holder, certificate, at in rows
+    ]
 
 
 def _serials(enrolled: Enrolled) -> tuple[bytes, bytes]:

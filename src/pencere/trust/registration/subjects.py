@@ -12,7 +12,7 @@ from pencere.trust.profile import AUTHORITIES
 from pencere.trust.store import Connection
 
 # What the centre itself runs on. These end by the ceremony, or by `key-compromise`.
-OF_CENTRE = frozenset({*AUTHORITIES, "ocsp", "tsa", "directory", "trusted-list"})
+OF_CENTRE = frozenset({*AUTHORITIES, "ocsp", "tsa", "directory", "trusted-list", "transcript"})
 Standing = Literal["good", "held", "revoked"]
 
 

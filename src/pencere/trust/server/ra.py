@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pencere.kernel.errors import Refused
-from pencere.trust.ceremony import Centre, Enrolled, Enrolment, Person
+from pencere.trust.ceremony import Centre, Enrolment
 from pencere.trust.registration import (
     acts,
     applications,
@@ -249,10 +249,7 @@ def issue_of(state: State) -> enrolment.Issue:
     """Return how this service certifies a phone."""
     centre = Centre(state.config.issuance, state.config.keystore, state.config.pki)
 
-    def issue(person: Person, sent: Enrolment) -> Enrolled:
-        return centre.issue_person(person, sent)
-
-    return issue
+    return centre.issue_person
 
 
 async def own_act(request: Request) -> Response:
