@@ -12,7 +12,7 @@ from pencere.services.catalogue import Catalogue
 
 _FILE = '{"queries": [{"q": "surucluk vesiqesi", "expect": ["driving-licence-replace"]}]}'
 
-_CENTRE = ("ocsp", "tsa", "validate")
+_CENTRE = ("ocsp", "tsa", "issue", "validate")
 
 
 def _centre(name: str, *, as_json: bool) -> int:
@@ -41,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
             ("search", "recall and time of the search"),
             ("ocsp", "status answers against bare signing and openssl ocsp"),
             ("tsa", "time-stamp tokens against bare signing"),
+            ("issue", "certificates against the linter, the disk and bare signing"),
             ("validate", "NIST PKITS against certvalidator and openssl verify"),
         ],
     )
