@@ -10,8 +10,9 @@ from django.utils import translation
 from django.views.decorators.http import require_POST, require_safe
 
 from pencere.documents.code import parse_code
-from pencere.documents.validation.report import Report, Verdict
 from pencere.documents.texts import texts as document_texts
+from pencere.documents.validation.report import Report, SignatureReport, Verdict
+from pencere.documents.validation.trust_store import TrustStore
 from pencere.documents.verify import verify
 from pencere.kernel.dates import format_instant
 from pencere.kernel.errors import Invalid, Missing
@@ -36,6 +37,20 @@ class Answer:
     note: str
     rows: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...] = ()
+    signatures: tuple["SignatureShown", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureShown:
+    """One signature of a file, in words; `light` as for the file."""
+
+    light: str
+    heading: str
+    rows: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+
+
+LIGHTS = {Verdict.VALID: "green", Verdict.INDETERMINATE: "amber", Verdict.INVALID: "red"}
 
 
 @rule(public)
@@ -85,22 +100,58 @@ def by_file(request: HttpRequest) -> HttpResponse:
     content = given.read(LARGEST_BYTES + 1)
     if len(content) > LARGEST_BYTES:
         return _form(request, errors={"file": t("verify.too_large")}, status=422)
-    report = verify(content, anchors(), settings.CLOCK.now())
+    signed = request.FILES.get("signed")
+    over = signed.read(LARGEST_BYTES + 1) if signed is not None else b""
+    if len(over) > LARGEST_BYTES:
+        return _form(request, errors={"signed": t("verify.too_large")}, status=422)
+    store = TrustStore(settings.INSTALLATION.pki)
+    report = verify(
+        content,
+        anchors(),
+        settings.CLOCK.now(),
+        detached={signed.name or "signed": over} if signed is not None else None,
+        lists=store.lists(),
+        list_signers=store.signers(),
+    )
     return _page(request, _of_report(report))
 
 
 def _of_report(report: Report) -> Answer:
     reasons = tuple(_reason(code) for code in report.reasons)
     seal = _seal_rows(report)
+    shown = tuple(_of_signature(one) for one in report.signatures)
     document = finding.by_digest(bytes.fromhex(report.sha256))
     if report.verdict is Verdict.INVALID:
-        return Answer("red", t("verify.bad"), "", seal, reasons)
+        return Answer("red", t("verify.bad"), "", seal, reasons, shown)
     if document is not None and report.verdict is Verdict.VALID:
-        shown = _of_document(document, t("verify.good_note"))
-        return Answer(shown.light, shown.heading, shown.note, (*shown.rows, *seal))
+        known = _of_document(document, t("verify.good_note"))
+        rows = (*known.rows, *seal)
+        return Answer(known.light, known.heading, known.note, rows, signatures=shown)
     if report.verdict is Verdict.VALID:
-        return Answer("amber", t("verify.foreign"), "", seal)
-    return Answer("amber", t("verify.bad"), "", seal, reasons)
+        return Answer("amber", t("verify.foreign"), "", seal, signatures=shown)
+    heading = document_texts("verdicts")[report.verdict.value].in_language(current_language())
+    return Answer("amber", heading, "", seal, reasons, shown)
+
+
+def _of_signature(one: SignatureReport) -> SignatureShown:
+    language, words = current_language(), document_texts("report")
+
+    def label(key: str) -> str:
+        return words[key].in_language(language)
+
+    rows = [(label("level"), f"{one.format} {one.level}")]
+    if one.signer is not None:
+        rows.insert(0, (label("signer"), one.signer.organization or one.signer.name))
+        rows.append((label("issuer"), one.signer.issuer))
+    if one.proven_at is not None:
+        rows.append((label("time"), format_instant(one.proven_at, language)))
+    if one.quality is not None and one.quality.is_qualified:
+        rows.append((label("quality"), label("qualified")))
+    if one.files:
+        rows.append((label("files"), ", ".join(one.files)))
+    heading = t(f"verify.signature_{one.verdict.value}")
+    reasons = tuple(_reason(code) for code in one.reasons)
+    return SignatureShown(LIGHTS[one.verdict], heading, tuple(rows), reasons)
 
 
 def _of_document(document: IssuedDocument, note: str) -> Answer:
