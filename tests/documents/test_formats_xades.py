@@ -155,6 +155,14 @@ def test_wrapping_is_no_way_to_another_content(documents):
     assert "signature.altered" in found.signatures[0].problems
 
 
+def test_content_put_into_the_signature_is_not_signed(documents):
+    root = etree.fromstring(documents["B-B"])
+    hidden = etree.SubElement(root.find(f"{{{DS}}}Signature"), f"{{{DS}}}Object")
+    hidden.append(etree.fromstring(b"<act><sum>99.00</sum></act>"))
+
+    assert read(etree.tostring(root)).signatures[0].problems == ("signature.dangerous",)
+
+
 def test_a_reference_to_a_part_of_the_document_is_not_taken_for_the_whole(world):
     signer = XAdESSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256)
     root = etree.fromstring(b'<acts><act Id="part">30.00</act></acts>')

@@ -178,7 +178,20 @@ def _read(
     reading.certificate = _bound_certificate(properties, reading)
     if properties is None or not reading.properties_signed:
         reading.problems.append("signature.not_bound")
+    if _has_unsigned_object(signature, signed_info):
+        reading.problems.append("signature.dangerous")
     _verify_value(signature, signed_info, reading)
+
+
+def _has_unsigned_object(signature: Element, signed_info: Element) -> bool:
+    """Say whether content lies in the signature that no reference is over."""
+    referenced = {
+        (one.get("URI") or "").removeprefix("#") for one in signed_info.iter(f"{{{DS}}}Reference")
+    }
+    return any(
+        one.find(f"{{{XADES}}}QualifyingProperties") is None and one.get("Id") not in referenced
+        for one in signature.findall(f"{{{DS}}}Object")
+    )
 
 
 def _follow_references(signed_info: Element, context: Context, reading: _Reading) -> None:
