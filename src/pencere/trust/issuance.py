@@ -130,15 +130,15 @@ class Issuance:
             (wish, self._draft(wish, issuer, now, is_self_signed=is_self_signed)) for wish in wishes
         ]
         signer.ready()  # a key that is away must not leave rows that count as signed
-        with self._links.link() as connection:
-            reservations.begin(connection)
+        with self._links.link(reservations.begin) as connection:
             try:
                 return self._carry_out(connection, drafts, issuer, now)
-            finally:
+            except BaseException:
                 if not connection.closed and not connection.broken:
                     connection.rollback()
                     reservations.end(connection)
                     connection.commit()
+                raise
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -186,6 +186,7 @@ class Issuance:
                 connection.commit()
             raise
         self._store(connection, drafts, certificates, issuer)
+        reservations.end(connection)
         connection.commit()
         for one in reserved:
             log.info(

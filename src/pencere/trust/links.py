@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -27,9 +27,9 @@ class Links:
             _close(self._kept)
 
     @contextmanager
-    def link(self) -> Iterator[Connection]:
-        """Give a connection that was just seen to work; after an error it is closed."""
-        connection = self._take()
+    def link(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+        """Give a connection on which `begin` was just done; after an error it is closed."""
+        connection = self._take(begin)
         try:
             yield connection
         except psycopg.Error:
@@ -38,18 +38,20 @@ class Links:
         finally:
             self._keep(connection)
 
-    def _take(self) -> Connection:
+    def _take(self, begin: Callable[[Connection], None]) -> Connection:
         while True:
             with self._lock:
                 connection = self._kept.pop() if self._kept else None
+            is_kept = connection is not None
             if connection is None:
-                return psycopg.connect(self._conninfo)
+                connection = psycopg.connect(self._conninfo)
             try:
-                connection.execute("select")
-            except psycopg.Error:  # the server was restarted meanwhile
+                begin(connection)
+            except psycopg.Error:
                 connection.close()
-                continue
-            connection.rollback()
+                if is_kept:  # the server was restarted meanwhile
+                    continue
+                raise
             return connection
 
     def _keep(self, connection: Connection) -> None:

@@ -52,8 +52,11 @@ def begin(connection: Connection) -> None:
 
 
 def end(connection: Connection) -> None:
-    """Say that this connection has done issuing."""
-    connection.execute("select pg_advisory_unlock_shared(%s)", (_AT_WORK,))
+    """Say that this connection has done issuing, when the transaction at hand has ended."""
+    connection.execute(
+        "select pg_advisory_xact_lock_shared(%s), pg_advisory_unlock_shared(%s)",
+        (_AT_WORK, _AT_WORK),
+    )
 
 
 def reserve(connection: Connection, reservations: Sequence[Reservation], *, at: datetime) -> None:
