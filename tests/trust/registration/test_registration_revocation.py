@@ -238,6 +238,18 @@ def test_mass_revocation_needs_three_with_a_chief_and_then_does_all(ra: Authorit
     assert {one["reason"] for one in ra.certificates(CITIZEN)} == {"keyCompromise"}
 
 
+def test_the_same_act_with_another_selection_is_another_act(ra: Authority) -> None:
+    act = ask_mass(ra, profile="person-signature")
+    given = {"id": str(act.id), "reason": "keyCompromise"}
+    again = ra.open("mass-revoke", **given, details=act.details)
+    without = {**act.details, "selection": selection(profile="person-signature")}
+    completed = ra.open("mass-revoke", **given, details=without)
+    other = {**act.details, "selection": selection(profile="person-authentication")}
+
+    assert {again.sha256, completed.sha256} == {act.sha256}
+    assert refusal(ra.open, "mass-revoke", **given, details=other)[0] == "act.conflict"
+
+
 def test_weak_keys_are_found_by_a_list_and_nobody_else_is_touched(ra: Authority) -> None:
     weak = hashlib.sha256(spki(ra.people[CITIZEN].phone.signature)).hexdigest()
     act = ask_mass(ra, keys=[weak, "ab" * 32])

@@ -134,10 +134,17 @@ def _is_repetition(connection: Connection, said: dict[str, Any], asked: Asked) -
     given = dict(asked.details)
     kept = {name: there["details"].get(name) for name in given}
     if asked.kind == "mass-revoke":  # the cut-off was completed, if it was not given
-        given, kept = {"count": given.get("count")}, {"count": kept.get("count")}
+        given["selection"] = _without_cut_off(given.get("selection"))
+        kept["selection"] = _without_cut_off(kept.get("selection"))
     if given != kept:
         raise Conflict("act.conflict")
     return True
+
+
+def _without_cut_off(selection: object) -> object:
+    if not isinstance(selection, dict):
+        return selection
+    return {name: value for name, value in selection.items() if name != "issued_until"}
 
 
 def _reason(given: Content, kind: str) -> str | None:
