@@ -32,7 +32,7 @@ _SIGNED_A_TURN = 20
 class Presigned:
     """One answer that is given many times."""
 
-    __slots__ = ("__dict__", "body", "is_asked", "made_at", "question", "responder")
+    __slots__ = ("__dict__", "body", "is_asked", "is_kept", "made_at", "question", "responder")
 
     def __init__(
         self, body: bytes, question: Question, responder: Responder, made_at: datetime
@@ -42,6 +42,7 @@ class Presigned:
         self.responder = responder
         self.made_at = made_at
         self.is_asked = False
+        self.is_kept = False
 
     @cached_property
     def next_update(self) -> datetime:
@@ -73,12 +74,16 @@ class Answers:
         self._reader = RequestReader(responders.identities)
         self._presigned: dict[bytes, Presigned] = {}
         self._by_serial: dict[int, set[bytes]] = {}
+        self._by_request: dict[bytes, Presigned] = {}
         self._due: deque[Presigned] = deque()
         self._is_due = asyncio.Event()
         memory.on_change = self._on_change
 
     def now(self, encoded: bytes) -> bytes | None:
         """Return the answer if nobody has to be waited for."""
+        ready = self._by_request.get(encoded)
+        if ready is not None and ready.is_kept and self._may_give(ready):
+            return ready.body
         try:
             question = self._reader.read(encoded)
         except Invalid:
@@ -87,8 +92,19 @@ class Answers:
         if responder is None:
             return ocsp.UNAUTHORIZED
         if question.nonce is None:
-            ready = self._ready(question)
-            return None if ready is None else ready.body
+            return self._signed_ahead(question, encoded)
+        return self._signed_now(question, responder)
+
+    def _signed_ahead(self, question: Question, encoded: bytes) -> bytes | None:
+        ready = self._ready(question)
+        if ready is None:
+            return None
+        if len(self._by_request) >= _MOST_PRESIGNED:
+            self._by_request.clear()
+        self._by_request[encoded] = ready
+        return ready.body
+
+    def _signed_now(self, question: Question, responder: Responder) -> bytes | None:
         if len(question.asked) == 1:
             wanted = [(responder.issuer_name, question.asked[0].serial)]
         else:
@@ -144,13 +160,18 @@ class Answers:
         return len(self._presigned)
 
     def _ready(self, question: Question) -> Presigned | None:
-        if question.nonce is not None or len(question.asked) != 1 or not self._memory.is_sure:
+        if question.nonce is not None or len(question.asked) != 1:
             return None
         ready = self._presigned.get(question.asked[0].encoded)
-        if ready is None or not ready.made_at <= self._clock.now() < ready.given_until:
-            return None
+        return ready if ready is not None and self._may_give(ready) else None
+
+    def _may_give(self, ready: Presigned) -> bool:
+        if not self._memory.is_sure:
+            return False
+        if not ready.made_at <= self._clock.now() < ready.given_until:
+            return False
         ready.is_asked = True
-        return ready
+        return True
 
     def _give(
         self,
@@ -206,13 +227,16 @@ class Answers:
         while len(self._presigned) >= _MOST_PRESIGNED:
             self._drop(next(iter(self._presigned)))
         one = question.asked[0]
+        self._drop(one.encoded)
         self._presigned[one.encoded] = made
+        made.is_kept = True
         self._by_serial.setdefault(one.serial, set()).add(one.encoded)
         return made
 
     def _drop(self, encoded: bytes) -> Presigned | None:
         dropped = self._presigned.pop(encoded, None)
         if dropped is not None:
+            dropped.is_kept = False
             serial = dropped.question.asked[0].serial
             kept = self._by_serial[serial]
             kept.discard(encoded)
