@@ -50,10 +50,6 @@ _OF_FORMAT = {
     "format.dangerous": "file.dangerous",
     "format.damaged": "file.damaged",
 }
-_OF_PROBLEM = {
-    "container.not_signed": "file.not_signed",
-    "container.damaged": "file.damaged",
-}
 
 
 def judge(request: Request) -> Report:
@@ -105,7 +101,7 @@ def _judged(document: Document, request: Request) -> Report:
     signatures = tuple(
         _signature(one, services, frozenset(anchors), request.at) for one in judgement.signatures
     )
-    own = tuple(_OF_PROBLEM.get(one, "file.damaged") for one in judgement.reasons)
+    own = judgement.reasons
     if not signatures:
         own = (*own, "signature.none")
     reasons = (*own, *(reason for one in signatures for reason in one.reasons))

@@ -13,6 +13,7 @@ from datetime import datetime
 from pencere.documents.validation import certificate as certificates
 from pencere.documents.validation.certificate import Certificate
 from pencere.documents.validation.evidence import Document, Signature, Stamp, sha256
+from pencere.documents.validation.indication import REASONS, Indication
 from pencere.documents.validation.limits import Budget
 from pencere.documents.validation.material import Material
 from pencere.documents.validation.path import Checking, Outcome, Question, Validator
@@ -154,7 +155,7 @@ class Process:
     def _judge_stamp(self, stamp: Stamp) -> StampJudgement:
         certificate = _certificate(stamp.certificate)
         if stamp.problems:
-            return StampJudgement(stamp, _stamp_reasons(stamp.problems), None, certificate)
+            return StampJudgement(stamp, stamp.problems, None, certificate)
         if stamp.at is None or certificate is None:
             return StampJudgement(stamp, ("time_stamp.wrong",), None, certificate)
         if stamp.at > self.now + SKEW:
@@ -268,7 +269,11 @@ class Process:
 _WANTING = frozenset(
     {"path.no_status", "evidence.expired", "evidence.too_old", "evidence.signer_expired"}
 )
-_PROOF_OF_TAMPERING = frozenset({"time_stamp.wrong", "time_stamp.future"})
+_PROOF_OF_TAMPERING = frozenset(
+    code
+    for code, (indication, _) in REASONS.items()
+    if code.startswith("time_stamp.") and indication is Indication.FAILED
+)
 _SIGNER = {
     "path.none": "signer.untrusted",
     "path.too_complex": "verification.too_complex",
@@ -308,16 +313,6 @@ def _stamp_reason(outcome: Outcome, certificate: Certificate, existed: datetime)
         ):
             return "time_stamp.revoked"
     return None
-
-
-def _stamp_reasons(problems: tuple[str, ...]) -> tuple[str, ...]:
-    known = {
-        "time_stamp.weak_algorithm": "time_stamp.weak_algorithm",
-        "time_stamp.unsupported": "time_stamp.untrusted",
-        "time_stamp.not_bound": "time_stamp.untrusted",
-        "time_stamp.certificate_missing": "time_stamp.untrusted",
-    }
-    return tuple(dict.fromkeys(known.get(one, "time_stamp.wrong") for one in problems))
 
 
 def _is_out_of_order(judged: tuple[StampJudgement, ...], proven: datetime) -> bool:
