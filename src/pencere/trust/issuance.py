@@ -233,7 +233,7 @@ class Issuance:
                 facts["request"] = wish.request_sha256.hex()
             leaves.append(pending_entry("certificate", facts).row)
         reservations.settle(connection, signed, at=self.clock.now())
-        connection.cursor().executemany(INSERT, leaves)
+        reservations.write_rows(connection, INSERT, leaves)
 
     def revoke(self, certificate: x509.Certificate, reason: store.Reason) -> None:
         """Revoke a certificate for good; status answers say so from the commit on."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
@@ -61,7 +61,8 @@ def end(connection: Connection) -> None:
 
 def reserve(connection: Connection, reservations: Sequence[Reservation], *, at: datetime) -> None:
     """Put serial numbers and what will be signed under them on record."""
-    connection.cursor().executemany(
+    write_rows(
+        connection,
         "insert into trust.certificate (serial, issuer, profile, holder, tbs, not_before,"
         " not_after, reserved_at, shard, request_sha256, approvals)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -82,6 +83,16 @@ def reserve(connection: Connection, reservations: Sequence[Reservation], *, at: 
             for one in reservations
         ],
     )
+
+
+def write_rows(
+    connection: Connection, statement: LiteralString, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Execute a statement for each row; one alone is spared the pipeline that many are sent by."""
+    if len(rows) == 1:
+        connection.execute(statement, rows[0])
+    else:
+        connection.cursor().executemany(statement, rows)
 
 
 def refuse(connection: Connection, serials: Sequence[int]) -> None:
