@@ -20,10 +20,11 @@ from pencere.kernel.errors import Conflict, Invalid, Misconfigured, Refused
 from pencere.trust import reservations, store
 from pencere.trust.ceremony import Person
 from pencere.trust.contents import Holder
+from pencere.trust.founding.demonstration import national_plan
 from pencere.trust.keystore import Keystore
-from pencere.trust.profile import AUTHORITIES, ISSUING
+from pencere.trust.profile import ISSUING
 
-SIGNING = [*AUTHORITIES, "tsa", "directory", "transcript", *(f"ocsp-{name}" for name in AUTHORITIES)]
+SIGNING = [one["key"] for one in national_plan()["certificates"]]
 
 
 def test_every_certificate_of_the_ceremony_is_verified_by_openssl(founded: Founded) -> None:
