@@ -18,7 +18,20 @@ from tests.trust.conftest import Service, openssl, write_pem
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Refused
 from pencere.trust import signed_json
-from pencere.trust.server import consent, csc, csc_v2, device, log, mid, oauth2, ra, remote, status
+from pencere.trust.server import (
+    consent,
+    csc,
+    csc_v2,
+    device,
+    log,
+    mid,
+    oauth2,
+    practice,
+    ra,
+    remote,
+    status,
+    trusted_list,
+)
 from pencere.trust.server.app import openapi_document
 from pencere.trust.validation import OcspClient, validate_chain
 
@@ -86,10 +99,16 @@ def test_the_service_is_healthy_and_counts(service: Service) -> None:
     assert 'pencere_trust_answers_total{route="healthz",status="200"}' in figures
 
 
+PUBLIC = (
+    *(consent, csc, csc_v2, device, log, mid, oauth2, practice, ra),
+    *(remote, status, trusted_list),
+)
+
+
 def test_the_document_names_every_route() -> None:
     served = {
         (route.path.replace(":path", ""), method.lower())
-        for module in (consent, csc, csc_v2, device, log, mid, oauth2, ra, remote, status)
+        for module in PUBLIC
         for route in module.routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
