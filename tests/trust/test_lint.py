@@ -16,9 +16,9 @@ from tests.trust.conftest import BASE_URL, Enrolee, Founded, csr
 from pencere.kernel.errors import Refused
 from pencere.trust import lint
 from pencere.trust.contents import KEY_USAGES
-from pencere.trust.lint import Surroundings
 from pencere.trust.own_lint import own_findings
 from pencere.trust.profile import load_authority, load_profile
+from pencere.trust.surroundings import Surroundings
 
 QC_STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
 THROW_AWAY = ec.generate_private_key(ec.SECP256R1())

@@ -32,10 +32,11 @@ from pencere.trust.algorithms import PublicKey, algorithm_of
 from pencere.trust.contents import Draft, Holder, IssuerFacts, assemble, subject_of
 from pencere.trust.holders import mark
 from pencere.trust.links import Links
-from pencere.trust.lint import Surroundings, gate
+from pencere.trust.lint import gate
 from pencere.trust.partitions import shard_of
 from pencere.trust.profile import Authority, load_profile
 from pencere.trust.signers import Signer, SoftwareSigner
+from pencere.trust.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 

@@ -4,18 +4,15 @@ pkilint takes half a second and some 60 MiB to load, so only a process that issu
 at its first certificate.
 """
 
-import ipaddress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from pencere.kernel.errors import Refused
-from pencere.trust.algorithms import PublicKey
 from pencere.trust.own_lint import own_findings
-from pencere.trust.profile import Authority, Profile
+from pencere.trust.profile import Profile
+from pencere.trust.surroundings import Surroundings
 
 # An installation on one machine answers at 127.0.0.1, and its certificates must say so. Only
 # then is the rule against addresses without a public name passed over.
@@ -23,24 +20,6 @@ _OF_LOOPBACK = "etsi.internal_domain_name"
 # RFC 5280 section 4.2.1.4 recommends bare policy identifiers and pkilint gives notice of any
 # qualifier: passed over only where a profile asks for the pointer to the practice statement.
 _OF_POINTER = "pkix.certificate_policies_policy_has_qualifier"
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Who is about to sign, and where the centre answers."""
-
-    issuer_name: str
-    issuer_key: PublicKey
-    authority: Authority
-    base_url: str
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether status is answered at a loopback address."""
-        try:
-            return ipaddress.ip_address(urlsplit(self.base_url).hostname or "").is_loopback
-        except ValueError:
-            return False
 
 
 def gate(

@@ -6,7 +6,6 @@ that are missing (seen by mutation tests). Each rule is one line of a table, wit
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
@@ -17,9 +16,7 @@ from pencere.trust.algorithms import algorithm_of
 from pencere.trust.contents import ATTRIBUTES, KEY_USAGES, QC_STATEMENTS, qc_statements
 from pencere.trust.partitions import address, shard_of
 from pencere.trust.profile import Profile
-
-if TYPE_CHECKING:  # lint imports this module
-    from pencere.trust.lint import Surroundings
+from pencere.trust.surroundings import Surroundings
 
 _NATURAL = re.compile(r"PNO([A-Z]{2})-(.{1,50})")  # EN 319 412-1 section 5.1.3
 _LEGAL = re.compile(r"(?:NTR|VAT|GOV)([A-Z]{2})-([A-Za-z0-9._-]{1,60})")  # section 5.1.4
@@ -30,7 +27,7 @@ _CHROME = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.KeyUsage
 
 
 def own_findings(
-    certificate: x509.Certificate, profile: Profile, surroundings: "Surroundings"
+    certificate: x509.Certificate, profile: Profile, surroundings: Surroundings
 ) -> list[str]:
     """Return the codes of the rules that a certificate breaks."""
     try:
@@ -51,7 +48,7 @@ _Extensions = dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]
 
 
 def _of_body(
-    certificate: x509.Certificate, profile: Profile, surroundings: "Surroundings"
+    certificate: x509.Certificate, profile: Profile, surroundings: Surroundings
 ) -> dict[str, bool]:
     serial = certificate.serial_number
     life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
@@ -70,7 +67,7 @@ def _of_keys(
     certificate: x509.Certificate,
     extensions: _Extensions,
     profile: Profile,
-    surroundings: "Surroundings",
+    surroundings: Surroundings,
 ) -> dict[str, bool]:
     key, issuer = certificate.public_key(), surroundings.issuer_key
     is_self_signed = certificate.issuer == certificate.subject
@@ -120,7 +117,7 @@ def _of_pointers(
     certificate: x509.Certificate,
     extensions: _Extensions,
     profile: Profile,
-    surroundings: "Surroundings",
+    surroundings: Surroundings,
 ) -> dict[str, bool]:
     base, issuer, status = surroundings.base_url, surroundings.issuer_name, profile.status
     wanted = set()
@@ -151,7 +148,7 @@ def _of_names(
     certificate: x509.Certificate,
     extensions: _Extensions,
     profile: Profile,
-    surroundings: "Surroundings",
+    surroundings: Surroundings,
 ) -> dict[str, bool]:
     country = surroundings.authority.country
     subject = {one.oid: str(one.value) for one in certificate.subject}
