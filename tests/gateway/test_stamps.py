@@ -12,6 +12,7 @@ from tests.gateway.conftest import Pair, free_port, wait_until
 from pencere.gateway.throwaway import make_key
 from pencere.kernel.clock import SystemClock
 from pencere.ledger.proofs import leaf_hash, root
+from pencere.trust.roles import Role
 from pencere.trust.signers import SoftwareSigner
 from pencere.trust.steady_clock import SteadyClock
 from pencere.trust.timestamps import TimeStampUnit
@@ -30,7 +31,9 @@ def authority() -> Iterator[Authority]:
     clock = SystemClock()
     key = make_key("tsa", clock)
     unit = TimeStampUnit(
-        SoftwareSigner(key.key, (key.certificate,)), "1.3.6.1.4.1.0.1", SteadyClock(clock, None)
+        SoftwareSigner(key.key, (key.certificate,), Role.TIME_STAMP),
+        "1.3.6.1.4.1.0.1",
+        SteadyClock(clock, None),
     )
     port = free_port()
     found = Authority(port)
