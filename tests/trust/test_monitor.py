@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -309,7 +308,7 @@ def test_the_command_reports_and_then_raises_the_alarm(
     assert evidence["before"] != evidence["now"]
 
 
-@pytest.mark.parametrize("handle", ["", "abc", "g" * 64, secrets.token_hex(31)])
+@pytest.mark.parametrize("handle", ["", "abc", "g" * 64, "a" * 62])
 def test_a_handle_that_is_none_is_refused(handle: str) -> None:
     from pencere.trust.holders import parse_handle
 

@@ -181,6 +181,6 @@ def events_since(connection: Connection, issuer: str, seen: int) -> tuple[list[E
 
 def only_row(connection: Connection, query: str) -> tuple[Any, ...]:
     """Return the row of a query that always has one."""
-    row = connection.execute(query).fetchone()
+    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
     assert row is not None  # noqa: S101  # for the type checker
     return row

@@ -16,15 +16,16 @@ from tests.trust.registration.conftest import CITIZEN, Authority
 from tests.trust.registration.conftest import FIRST as ONE
 from tests.trust.registration.conftest import SECOND as OTHER
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 ROUTES = [
     ("POST", "acts"),
     ("POST", "acts/query"),
-    ("GET", f"acts/{uuid.uuid4()}"),
-    ("POST", f"acts/{uuid.uuid4()}/approvals"),
-    ("POST", f"acts/{uuid.uuid4()}/withdraw"),
+    ("GET", f"acts/{NOBODY}"),
+    ("POST", f"acts/{NOBODY}/approvals"),
+    ("POST", f"acts/{NOBODY}/withdraw"),
     ("POST", "applications"),
     ("POST", "applications/query"),
-    ("GET", f"applications/{uuid.uuid4()}"),
+    ("GET", f"applications/{NOBODY}"),
     ("POST", "own"),
     ("POST", "mass/preview"),
     ("POST", "certificates"),
