@@ -47,7 +47,10 @@ def sealed_pdf(  # noqa: PLR0913, a document is all of these
         made_at=at,
     )
     tsa = f"{settings.INSTALLATION.address('trust')}/tsa"
-    return seal_pdf(pdf, _seal_of(body), tsa, anchors=anchors(), clock=settings.CLOCK)
+    # With a document time-stamp it proves itself also after the certificates of today have ended.
+    return seal_pdf(
+        pdf, _seal_of(body), tsa, anchors=anchors(), level="B-LTA", clock=settings.CLOCK
+    )
 
 
 @cache
