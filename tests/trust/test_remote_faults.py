@@ -1,6 +1,7 @@
 """Remote keys when something is away, or was tampered with: refusal, and no key use."""
 
 import dataclasses
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -225,9 +226,15 @@ def test_an_enrolment_that_could_not_be_certified_can_be_tried_again(
     connection: psycopg.Connection, wrapping: WrappingKey, founded: Founded
 ) -> None:
     subject = {"serial_number": "PNOAZ-1ABCDE2", "common_name": "Quliyeva Aydan"}
+    act = uuid.uuid4()
+    connection.execute(
+        "insert into trust.ra_act (id, kind, channel, content, sha256, opened_at, expires_at)"
+        " values (%s, 'issue', 'office', '', '', %s, %s)",
+        (act, NOW, NOW),
+    )
     _, secret = enrolment.begin_by_act(
         connection,
-        act="act-1",
+        act=str(act),
         holder="PNOAZ-1ABCDE2",
         subject=subject,
         algorithm="P-256",
@@ -235,7 +242,7 @@ def test_an_enrolment_that_could_not_be_certified_can_be_tried_again(
         at=NOW,
     )
 
-    def away(profile: str, holder: Holder) -> x509.Certificate:
+    def away(profile: str, holder: Holder, act: object) -> x509.Certificate:
         raise Unavailable("token.away")
 
     with pytest.raises(Unavailable):
@@ -245,7 +252,7 @@ def test_an_enrolment_that_could_not_be_certified_can_be_tried_again(
         wrapping,
         secret,
         pin=PIN,
-        issue=lambda profile, holder: founded.certificate("tsa"),
+        issue=lambda profile, holder, act: founded.certificate("tsa"),
         at=NOW,
     )
 

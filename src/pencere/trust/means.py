@@ -1,4 +1,8 @@
-"""Where the keys of persons lie: in SİMA, on a card; a phone is a device of its own."""
+"""Where the keys of persons lie: in SİMA, on a card, in a phone, in the centre.
+
+Only the first two are recorded here; a phone is a device of its own (`devices`), and a key in
+the centre a credential (`remote`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +13,16 @@ from cryptography import x509
 from pencere.trust.store import Connection, serial_bytes
 
 Kind = Literal["sima", "card"]
+
+# SQL: the place of the certificate `c`: `phone`, `centre`, `sima`, `card`, or null when the key
+# lies elsewhere (with a machine, say).
+PLACE = (
+    "case when exists (select from trust.device d"
+    "  where c.serial in (d.authentication_serial, d.signature_serial)) then 'phone'"
+    " when exists (select from trust.remote_credential r where r.serial = c.serial)"
+    "  or c.profile in ('seal', 'experimental-seal') then 'centre'"
+    " else (select m.kind from trust.means m where m.serial = c.serial) end"
+)
 
 
 def record(

@@ -82,7 +82,7 @@ class Desk:
         view = self.open(act, by[0], **given)
         return [self.approve(view, one) for one in by][-1]
 
-    def apply(self, fin: str, phone: str) -> dict[str, Any]:
+    def apply(self, fin: str, phone: str, **changes: Any) -> dict[str, Any]:
         names = {"fin": fin, "surname": "Quliyeva", "given_name": "Aydan"}
         answer = self.post(
             "applications",
@@ -101,6 +101,7 @@ class Desk:
                         "person": names,
                     },
                 },
+                **changes,
             },
         )
         assert answer.status_code == 201, answer.text

@@ -30,6 +30,7 @@ ROUTES = [
     ("POST", "mass/preview"),
     ("POST", "certificates"),
     ("POST", "devices"),
+    ("POST", "remote-keys"),
     ("GET", "officers"),
 ]
 HOSTILE = [

@@ -21,12 +21,15 @@ from pencere.trust.registration import fields
 from pencere.trust.registration.fields import Content
 from pencere.trust.registration.office import Office, instant
 from pencere.trust.registration.officers import in_office
+from pencere.trust.remote.enrolment import ALGORITHMS
 from pencere.trust.store import Connection
 
 EVIDENCE_LASTS = timedelta(days=1)
 SKEW = timedelta(minutes=5)
 METHODS = ("in-person", "passport-chip", "signature")
+PLACES = ("phone", "centre")
 _NAMES = ("fin", "surname", "given_name")
+_KEY = ("place", "algorithm", "language")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,23 @@ class Application:
         return found
 
     @property
+    def place(self) -> str:
+        """Where the key will lie; what was opened before there was a choice is for a phone."""
+        return str(self.said.get("place", "phone"))
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """The person as the subject of a certificate names them."""
+        person = self.said["person"]
+        return {
+            "country": self.holder[3:5],
+            "surname": person["surname"],
+            "given_name": person["given_name"],
+            "serial_number": self.holder,
+            "common_name": f"{person['surname']} {person['given_name']}",
+        }
+
+    @property
     def shown_number(self) -> str:
         """The number in eight digits."""
         return f"{self.number:08d}"
@@ -63,7 +83,7 @@ def open_application(
         Invalid: `act.content`, `application.identity`, `application.evidence-old`.
         Refused: `officer.unknown`. Conflict: `act.conflict`, the id is taken.
     """
-    fields.only(given, ("id", "opened_by", "case", "person", "identity"))
+    fields.only(given, ("id", "opened_by", "case", "person", "identity", *_KEY))
     identifier, opened_by = fields.identifier(given, "id"), fields.fin(given, "opened_by")
     in_office(connection, office.holder(opened_by))
     person = _person(fields.mapping(given, "person"))
@@ -75,6 +95,7 @@ def open_application(
         "case": fields.case(given),
         "person": person,
         "identity": identity,
+        **_key(given),
     }
     content = canonical_json(said)
     there = _find(connection, identifier)
@@ -130,6 +151,9 @@ _STATE = (
     "select case"
     " when exists (select from trust.ra_code where application = a.id"
     "  and used_at is not null) then 'enrolled'"
+    " when exists (select from trust.ra_act x join trust.remote_enrolment e"
+    "  on e.basis = 'act' and e.proof = convert_to(x.id::text, 'UTF8')"
+    "  where x.application = a.id and e.finished_at is not null) then 'enrolled'"
     " when exists (select from trust.ra_act where application = a.id and kind = 'decline'"
     "  and state = 'executed') then 'declined'"
     " when exists (select from trust.ra_act where application = a.id and kind = 'issue'"
@@ -162,6 +186,7 @@ def as_json(connection: Connection, application: Application) -> dict[str, objec
         "case": application.case_number,
         "person": said["person"],
         "identity": said["identity"],
+        "place": application.place,
         "acts": [str(one[0]) for one in acts],
     }
 
@@ -188,6 +213,21 @@ def _person(given: Content) -> dict[str, str]:
         "surname": fields.text(given, "surname", longest=40),
         "given_name": fields.text(given, "given_name", longest=40),
         "phone": phone,
+    }
+
+
+def _key(given: Content) -> dict[str, str]:
+    """Return where the key will lie; of one in the centre also its kind and the page's language."""
+    place = fields.word({"place": "phone", **given}, "place", PLACES)
+    if place == "phone":
+        for name in ("algorithm", "language"):
+            if name in given:
+                raise fields.wrong(name)
+        return {"place": place}
+    return {
+        "place": place,
+        "algorithm": fields.word({"algorithm": "P-256", **given}, "algorithm", ALGORITHMS),
+        "language": fields.word({"language": "az", **given}, "language", ("az", "en", "ru")),
     }
 
 

@@ -117,7 +117,7 @@ def enrol(  # noqa: PLR0913 -- what a phone brings
             return Result(person, _again(connection, office, claimed.act))
         if state != "approved":
             raise Refused("enrolment.expired")
-        enrolled = issue(person, given.enrolment, _approvals(connection, claimed.act))
+        enrolled = issue(person, given.enrolment, approvals_of(connection, claimed.act))
         codes.use(connection, claimed, at=at)
         _record(connection, claimed.act, enrolled, at=at)
         acts.leaf(
@@ -173,7 +173,7 @@ def renew(  # noqa: PLR0913 -- what a phone brings
         if act.state == "executed":
             return Result(person, _again(connection, office, act.id))
         _refuse_compromised(connection, given)
-        enrolled = issue(person, given.enrolment, _approvals(connection, act.id))
+        enrolled = issue(person, given.enrolment, approvals_of(connection, act.id))
         _record(connection, act.id, enrolled, at=at)
         acts.settle(connection, act, "executed", at=at, result={"device": enrolled.device_id})
         acts.leaf(
@@ -291,7 +291,7 @@ def _alone(connection: Connection, holder: str) -> Iterator[None]:
     connection.commit()
 
 
-def _approvals(connection: Connection, act_id: uuid.UUID) -> list[Approval]:
+def approvals_of(connection: Connection, act_id: uuid.UUID) -> list[Approval]:
     """Return what entitles to the certificates, for the record made before they are signed."""
     act = acts.find(connection, act_id)
     rows = connection.execute(

@@ -10,12 +10,14 @@ from pencere.kernel.errors import Conflict
 from pencere.trust import pins
 from pencere.trust.registration import (
     acts,
+    applications,
     codes,
     mass,
     officers,
     opening,
     phones,
     recording,
+    remote_keys,
     subjects,
 )
 from pencere.trust.registration.acts import Act
@@ -67,17 +69,13 @@ def _code(connection: Connection, office: Office, act: Act, at: datetime) -> Don
         (str(act.application),),
     )
     opening.refuse_state(connection, act.kind, act.application)
-    code, expires_at = codes.make(connection, office, act.id, application=act.application, at=at)
-    row = connection.execute(
-        "select number from trust.ra_application where id = %s", (act.application,)
-    ).fetchone()
-    assert row is not None  # noqa: S101  # a foreign key says so
-    kept = {
-        "application": str(act.application),
-        "number": f"{row[0]:08d}",
-        "expires_at": instant(expires_at),
-    }
-    return Done("code", kept, {"code": code})
+    application = applications.find(connection, act.application)
+    kept = {"application": str(application.id), "number": application.shown_number}
+    if application.place == "centre":
+        page, expires_at = remote_keys.begin(connection, office, act.id, application, at=at)
+        return Done("page", {**kept, "expires_at": instant(expires_at)}, {"page": page})
+    code, expires_at = codes.make(connection, office, act.id, application=application.id, at=at)
+    return Done("code", {**kept, "expires_at": instant(expires_at)}, {"code": code})
 
 
 def _decline(connection: Connection, _office: Office, act: Act, _at: datetime) -> Done:
@@ -87,6 +85,7 @@ def _decline(connection: Connection, _office: Office, act: Act, _at: datetime) -
         (str(act.application),),
     )
     opening.refuse_state(connection, act.kind, act.application)
+    remote_keys.end(connection, act.application)
     return Done("declined")
 
 
@@ -137,6 +136,12 @@ def _unblock_puk(connection: Connection, office: Office, act: Act, at: datetime)
     return Done("unblocked", kept, {"code": code})
 
 
+def _unblock_remote(connection: Connection, _office: Office, act: Act, at: datetime) -> Done:
+    credential = act.details["credential"]
+    remote_keys.unblock(connection, credential, act.holder or "", act.id, at=at)
+    return Done("unblocked", {"credential": credential})
+
+
 def _device(connection: Connection, act: Act) -> uuid.UUID:
     device = uuid.UUID(act.details["device"])
     phones.require(connection, device, act.holder or "")
@@ -164,6 +169,7 @@ _KINDS: dict[str, Callable[[Connection, Office, Act, datetime], Done]] = {
     "key-compromise": _authority,
     "unblock-pin": _unblock_pin,
     "unblock-puk": _unblock_puk,
+    "unblock-remote": _unblock_remote,
     "appoint": _appoint,
     "dismiss": _dismiss,
 }

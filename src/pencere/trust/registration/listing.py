@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography import x509
 
+from pencere.trust import means
 from pencere.trust.mobile import identity_of
 from pencere.trust.registration import acts
 from pencere.trust.registration.acts import Act, Search
@@ -66,11 +67,11 @@ def page_of_acts(
 
 
 _CERTIFICATES = (
-    "select c.serial, c.profile, c.issuer, c.holder, c.not_before, c.not_after, c.sha256,"
+    "select c.serial, c.profile, c.issuer, c.holder, c.not_before, c.not_after, c.sha256,"  # noqa: S608
     " c.encoded, c.issued_at, e.act, e.since, e.reason,"
     " (select d.id from trust.device d where d.closed_at is null"
-    "  and c.serial in (d.authentication_serial, d.signature_serial) limit 1)"
-    " from trust.certificate c left join lateral (select act, since, reason"
+    "  and c.serial in (d.authentication_serial, d.signature_serial) limit 1),"
+    " " + means.PLACE + " from trust.certificate c left join lateral (select act, since, reason"
     "  from trust.status_event s where s.serial = c.serial order by number desc limit 1) e on true"
     " where c.state = 'issued' and (c.holder = %(holder)s or c.serial = any(%(serials)s))"
     " order by c.issued_at desc, c.profile limit %(limit)s"
@@ -97,7 +98,7 @@ def _certificate(
     row: Sequence[Any], history: list[dict[str, Any]], *, at: datetime
 ) -> dict[str, Any]:
     serial, profile, issuer, holder, begins, ends, sha256, encoded, issued_at = row[:9]
-    act, since, reason, device = row[9:]
+    act, since, reason, device, place = row[9:]
     status = {"revoked": "revoked", "held": "suspended"}.get(act or "", "good")
     if at > ends and status != "revoked":
         status, since, reason = "expired", ends, None
@@ -125,6 +126,7 @@ def _certificate(
         "since": None if status == "good" or since is None else instant(since),
         "reason": REASON_NAMES.get(reason) if status == "revoked" else None,
         "device": None if device is None else str(device),
+        "place": place,
         "renewable": status == "good" and device is not None and ends - at <= RENEWABLE_BEFORE,
         "history": [first, *history],
     }

@@ -19,11 +19,13 @@ class Office:
 
     `anchors` are the root and the issuing authority of persons. `secret` is the service's own,
     outside the database: digests in the ledger and the keys for codes are derived from it.
+    `base_url` is where people reach the centre.
     """
 
     country: str
     secret: bytes = field(repr=False)
     anchors: Sequence[x509.Certificate] = ()
+    base_url: str = ""
 
     def holder(self, fin: str) -> str:
         """Return how certificates name a person: `PNOAZ-<FIN>`."""

@@ -11,7 +11,15 @@ from typing import Any
 
 from pencere.kernel.errors import Conflict, Missing, Refused
 from pencere.trust.profile import ISSUING
-from pencere.trust.registration import acts, applications, fields, mass, phones, subjects
+from pencere.trust.registration import (
+    acts,
+    applications,
+    fields,
+    mass,
+    phones,
+    remote_keys,
+    subjects,
+)
 from pencere.trust.registration.acts import Act, Opening
 from pencere.trust.registration.fields import Content
 from pencere.trust.registration.office import Office, hex_of
@@ -233,6 +241,14 @@ def _pin(asked: Asked) -> dict[str, Any]:
     return details
 
 
+def _remote_key(asked: Asked) -> dict[str, Any]:
+    asked.need_no_serials()
+    fields.only(asked.details, ("credential",), "details.")
+    credential = fields.text(asked.details, "credential", longest=40)
+    remote_keys.require(asked.connection, credential, asked.need_subject())
+    return {"credential": credential}
+
+
 def _appointment(asked: Asked) -> dict[str, Any]:
     asked.need_no_serials()
     fields.only(asked.details, ("role",), "details.")
@@ -258,6 +274,7 @@ _DETAILS: dict[str, Callable[[Asked], dict[str, Any]]] = {
     "key-compromise": _authority,
     "unblock-pin": _pin,
     "unblock-puk": _pin,
+    "unblock-remote": _remote_key,
     "appoint": _appointment,
     "dismiss": _dismissal,
 }

@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -35,7 +35,7 @@ PROFILE = "person-remote"
 Algorithm = Literal["P-256", "RSA-3072"]
 ALGORITHMS = ("P-256", "RSA-3072")
 
-Issue = Callable[[str, Holder], x509.Certificate]
+Issue = Callable[[str, Holder, uuid.UUID | None], x509.Certificate]
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,20 @@ def begin_by_act(  # noqa: PLR0913 -- by name
     return begun.id, secret
 
 
+def end_of_acts(connection: Connection, acts: Sequence[str]) -> None:
+    """End what these acts are the basis of, unless the person has finished it."""
+    connection.execute(
+        "delete from trust.remote_enrolment where basis = 'act' and proof = any(%s)"
+        " and finished_at is null",
+        ([one.encode() for one in acts],),
+    )
+
+
+def page_of(base_url: str, secret: str) -> str:
+    """Return the address of the page where a person finishes an enrolment."""
+    return f"{base_url}/remote/enrolment/{secret}"
+
+
 def open_page(connection: Connection, secret: str, *, at: datetime) -> Open:
     """Return the enrolment whose page this is.
 
@@ -176,8 +190,9 @@ def finish(  # noqa: PLR0913 -- by name
 ) -> tuple[str, str]:
     """Make the key with the person's PIN, certify it, and return credential id and PUK.
 
-    `issue` is given profile and holder; its own transaction comes between, so a stop leaves a
-    key without a certificate, which opens for nothing, and at most a certificate without use.
+    `issue` is given profile, holder, and the act that is the basis, if one is; its own
+    transaction comes between, so a stop leaves a key without a certificate, which opens for
+    nothing, and at most a certificate without use.
 
     Raises:
         Invalid: `remote.pin`.
@@ -187,18 +202,19 @@ def finish(  # noqa: PLR0913 -- by name
     row = connection.execute(
         "update trust.remote_enrolment set finished_at = %s where page_sha256 = %s"
         " and finished_at is null and expires_at > %s"
-        " returning id, holder, subject, algorithm, basis",
+        " returning id, holder, subject, algorithm, basis, proof",
         (at, digest_of(secret), at),
     ).fetchone()
     if row is None:
         raise Refused("consent.over")
-    enrolment, holder, subject, algorithm, basis = row
+    enrolment, holder, subject, algorithm, basis, proof = row
+    act = uuid.UUID(bytes(proof).decode()) if basis == "act" else None
     credential, puk, public = vault.create(
         connection, wrapping, holder=holder, algorithm=algorithm, pin=pin, at=at
     )
     connection.commit()
     try:
-        certificate = issue(PROFILE, Holder(subject, public))
+        certificate = issue(PROFILE, Holder(subject, public), act)
     except PencereError:
         # The key device was away, say: the person may try again, with another key.
         vault.destroy(connection, credential, at=at)
@@ -207,7 +223,13 @@ def finish(  # noqa: PLR0913 -- by name
         )
         connection.commit()
         raise
-    vault.certify(connection, credential, store.serial_bytes(certificate.serial_number))
+    serial = store.serial_bytes(certificate.serial_number)
+    vault.certify(connection, credential, serial)
+    if act is not None:
+        connection.execute(
+            "insert into trust.ra_effect (act, serial, what, at) values (%s, %s, 'issued', %s)",
+            (act, serial, at),
+        )
     connection.execute(
         "update trust.remote_enrolment set credential = %s where id = %s", (credential, enrolment)
     )

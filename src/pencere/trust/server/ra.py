@@ -29,6 +29,7 @@ from pencere.trust.registration import (
     opening,
     own,
     phones,
+    remote_keys,
 )
 from pencere.trust.registration.acts import Search
 from pencere.trust.registration.compromise import Proof
@@ -51,6 +52,7 @@ def office_of(state: State) -> Office:
         state.authority.country,
         state.config.issuance.digest_key,
         (keys.certificates("issuing-person")[0], keys.certificates("root")[0]),
+        state.config.issuance.base_url,
     )
 
 
@@ -334,6 +336,15 @@ async def devices(request: Request) -> Response:
     return JSONResponse({"devices": found})
 
 
+async def remote_keys_of(request: Request) -> Response:
+    """Give a person's keys in the centre with the state of their PINs."""
+    state, office, content = await _asked(request)
+    fields.only(content, ("holder",))
+    holder = office.holder(fields.fin(content, "holder"))
+    found = await state.database(lambda connection: remote_keys.listing(connection, holder))
+    return JSONResponse({"remote_keys": found})
+
+
 async def all_officers(request: Request) -> Response:
     """Give the officers."""
     state = state_of(request)
@@ -400,5 +411,6 @@ routes = [
     Route("/ra/mass/preview", mass_preview, methods=["POST"], name="ra_mass_preview"),
     Route("/ra/certificates", certificates, methods=["POST"], name="ra_certificates"),
     Route("/ra/devices", devices, methods=["POST"], name="ra_devices"),
+    Route("/ra/remote-keys", remote_keys_of, methods=["POST"], name="ra_remote_keys"),
     Route("/ra/officers", all_officers, name="ra_officers"),
 ]

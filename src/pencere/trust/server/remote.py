@@ -5,6 +5,7 @@ is chosen and set anew; no portal ever sees one. docs/specs/csc.md, "Enrolment".
 """
 
 import base64
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -17,7 +18,9 @@ from starlette.routing import Route
 from pencere.kernel.errors import Invalid, PencereError, Refused
 from pencere.kernel.identifiers import parse_fin
 from pencere.trust import relying_parties
+from pencere.trust.ceremony import Approval
 from pencere.trust.contents import Holder
+from pencere.trust.registration.enrolment import approvals_of
 from pencere.trust.remote import clients, enrolment, vault
 from pencere.trust.server.bodies import bearer_of, bytes_of, read_json, text_of, uuid_of
 from pencere.trust.server.csc_credential import of_person, status_of
@@ -82,12 +85,8 @@ async def prove(request: Request) -> Response:
         )
 
     page_secret = await state.database(work)
-    return JSONResponse({"page": page_of(state, page_secret)})
-
-
-def page_of(state: State, secret: str) -> str:
-    """Return the address of the page where a person finishes an enrolment."""
-    return f"{state.config.issuance.base_url}/remote/enrolment/{secret}"
+    address = enrolment.page_of(state.config.issuance.base_url, page_secret)
+    return JSONResponse({"page": address})
 
 
 async def listing(request: Request) -> Response:
@@ -140,7 +139,9 @@ async def finish(request: Request) -> Response:
                 state.remote(),
                 secret,
                 pin=form.get("pin", ""),
-                issue=lambda profile, holder: _issue(state, profile, holder),
+                issue=lambda profile, holder, act: _issue(
+                    state, profile, holder, approvals_of(connection, act) if act else ()
+                ),
                 at=state.clock.now(),
             )
         )
@@ -194,9 +195,13 @@ async def look(_request: Request) -> Response:
     return Response(css, media_type="text/css", headers=kept)
 
 
-def _issue(state: State, profile: str, holder: Holder) -> x509.Certificate:
+def _issue(
+    state: State, profile: str, holder: Holder, approvals: Sequence[Approval]
+) -> x509.Certificate:
     signer = state.config.keystore.signer(ISSUER)
-    return state.config.issuance.issue(profile, holder, issuer_name=ISSUER, signer=signer)
+    return state.config.issuance.issue(
+        profile, holder, issuer_name=ISSUER, signer=signer, approvals=approvals
+    )
 
 
 async def _open(request: Request) -> enrolment.Open | Response:
