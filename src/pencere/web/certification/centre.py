@@ -82,6 +82,11 @@ class Centre:
         found: list[Answer] = self.post("/ra/devices", {"holder": holder})["devices"]
         return found
 
+    def remote_keys(self, holder: str) -> list[Answer]:
+        """Return a person's keys in the centre and how their PINs stand."""
+        found: list[Answer] = self.post("/ra/remote-keys", {"holder": holder})["remote_keys"]
+        return found
+
     def preview(self, selection: Mapping[str, Any], reason: str) -> Answer:
         """Say what a mass revocation would find; nothing changes."""
         return self.post("/ra/mass/preview", {"selection": selection, "reason": reason})

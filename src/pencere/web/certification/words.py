@@ -72,7 +72,7 @@ def _certificate(one: Mapping[str, Any]) -> Certificate:
         since=when(one.get("since")),
         is_living=status in {"good", "suspended"},
         history=tuple(_happening(line) for line in one.get("history", ())),
-        place=t("certification.on_phone") if one.get("device") else "",
+        place=word("place", str(one["place"])) if one.get("place") else "",
     )
 
 

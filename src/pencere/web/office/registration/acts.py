@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from pencere.kernel.errors import PencereError
 from pencere.web.certification import approving
 from pencere.web.certification.centre import Answer, centre
+from pencere.web.identity.sima.qr import qr_svg
 from pencere.web.middleware.errors import fault_of
 from pencere.web.office.registration.shown import act
 from pencere.web.office.who import registrar
@@ -22,12 +23,13 @@ from pencere.web.texts import current_language, t
 RELOAD_S = 3
 # What the last signature gave, with a code in it, is shown on the next page and nowhere else.
 _SHOWN_ONCE = "act_result"
+_SECRETS = {"code", "page"}
 
 
 @rule(registrar)
 @require_safe
 def show(request: HttpRequest, act_id: UUID) -> HttpResponse:
-    """Show an act; the code it gave is on this page once."""
+    """Show an act; the code or the page it gave is shown here once."""
     visit = visit_of(request)
     return _page(request, visit, _with_codes(visit, centre().act(act_id)))
 
@@ -113,7 +115,7 @@ def _advance(request: HttpRequest, visit: Visit, act_id: UUID) -> bool:
     if view is None:
         return False
     approving.forget(visit)
-    if (view.get("result") or {}).get("code"):
+    if _SECRETS & (view.get("result") or {}).keys():
         sessions.remember(visit, _SHOWN_ONCE, {"act": str(act_id), "result": view["result"]})
     messages.success(request, t("office.registration.signed"))
     return True
@@ -130,9 +132,13 @@ def _with_codes(visit: Visit, view: Answer) -> Answer:
 def _page(
     request: HttpRequest, visit: Visit, view: Answer, *, problem: PencereError | None = None
 ) -> HttpResponse:
+    result = view.get("result") or {}
+    address = result.get("page")
     page = {
         "act": act(view, officer=visit.person.fin),
-        "code": (view.get("result") or {}).get("code"),
+        "code": result.get("code"),
+        "address": address,
+        "drawing": qr_svg(address, t("office.registration.page_drawing")) if address else "",
         "phone": visit.person.phone,
         "problem": "" if problem is None else fault_of(problem).sentence(current_language()),
     }

@@ -28,6 +28,7 @@ from pencere.web.texts import current_language, t
 REGISTER = "population/person"
 PURPOSE = "issue-certificate"
 METHODS = ("in-person", "passport-chip")
+PLACES = ("phone", "centre")
 # As long as the officer may look at the answer of the register before going on.
 LOOKED_AT_S = 1800
 _SALT = "application for certificates"
@@ -37,9 +38,8 @@ _SALT = "application for certificates"
 @require_http_methods(["GET", "HEAD", "POST"])
 def begin(request: HttpRequest) -> HttpResponse:
     """Ask who comes; then ask the population register and show what it says."""
-    form = {
-        name: request.POST.get(name, "").strip() for name in ("fin", "phone", "method", "document")
-    }
+    names = ("fin", "phone", "place", "method", "document")
+    form = {name: request.POST.get(name, "").strip() for name in names}
     if request.method != "POST":
         return _form(request, form, {})
     errors, read = _read(form)
@@ -77,6 +77,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         "opened_by": visit.person.fin,
         "case": case,
         "person": {**person, "phone": read["phone"]},
+        **_key(read["place"]),
         "identity": {
             "method": read["method"],
             "document": read["document"],
@@ -98,6 +99,7 @@ def begin(request: HttpRequest) -> HttpResponse:
                 ("patronymic", data.get("patronymic") or ""),
                 ("born", data.get("born") or ""),
                 ("phone", read["phone"]),
+                ("place", word("place", read["place"])),
                 ("method", word("method", read["method"])),
                 ("document", read["document"]),
             )
@@ -161,6 +163,7 @@ def show(request: HttpRequest, application_id: uuid.UUID) -> HttpResponse:
                 ("surname", found["person"]["surname"]),
                 ("given_name", found["person"]["given_name"]),
                 ("phone", found["person"]["phone"]),
+                ("place", word("place", found["place"])),
                 ("method", word("method", found["identity"]["method"])),
                 ("document", found["identity"].get("document") or ""),
                 ("evidence", f"{register['service']}, {when(register['answered_at'])}"),
@@ -171,6 +174,11 @@ def show(request: HttpRequest, application_id: uuid.UUID) -> HttpResponse:
         ],
         "may_decline": found["state"] == "open",
         "may_renew_code": found["state"] == "approved",
+        "renew_code": t(
+            "office.registration.new_page"
+            if found["place"] == "centre"
+            else "office.registration.new_code"
+        ),
         "act_id": new_id(),
     }
     return render(request, "office/registration/pages/application.jinja", page)
@@ -194,6 +202,11 @@ def open_act(request: HttpRequest, application_id: uuid.UUID) -> HttpResponse:
     )
 
 
+def _key(place: str) -> dict[str, str]:
+    """Return where the key will lie; its page at the centre begins in the officer's language."""
+    return {"place": place} | ({"language": current_language()} if place == "centre" else {})
+
+
 def _read(form: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     errors, read = {}, {"method": form["method"], "document": form["document"].upper()[:20]}
     try:
@@ -204,6 +217,9 @@ def _read(form: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         read["phone"] = parse_phone(form["phone"])
     except Invalid:
         errors["phone"] = t("office.registration.phone_wrong")
+    read["place"] = form["place"] or PLACES[0]
+    if read["place"] not in PLACES:
+        errors["place"] = t("office.registration.place_missing")
     if form["method"] not in METHODS:
         errors["method"] = t("office.registration.method_missing")
     if not read["document"]:
@@ -218,6 +234,7 @@ def _form(
         "form": form,
         "errors": errors,
         "summary": [{"name": name, "text": said} for name, said in errors.items()],
+        "places": [{"value": one, "label": word("place", one)} for one in PLACES],
         "methods": [{"value": one, "label": word("method", one)} for one in METHODS],
     }
     return render(request, "office/registration/pages/new.jinja", page, status=status)

@@ -22,7 +22,7 @@ from pencere.web.office.who import registrar
 from pencere.web.rules import rule
 from pencere.web.texts import current_language, t
 
-PROFILES = ("person-authentication", "person-signature", "seal", "tls-node")
+PROFILES = ("person-authentication", "person-signature", "person-remote", "seal", "tls-node")
 FIELDS = ("profile", "issued_from", "issued_until", "keys", "serials", "reason")
 _SALT = "mass revocation"
 

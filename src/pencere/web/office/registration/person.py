@@ -1,5 +1,8 @@
 """A person's certificates and phones, and the acts about them. The FIN is sent, never addressed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +27,7 @@ REASONS = (
 )
 ABOUT_CERTIFICATES = ("suspend", "release", "revoke")
 ABOUT_PINS = ("unblock-pin", "unblock-puk")
+ABOUT_REMOTE_KEYS = "unblock-remote"
 
 
 @rule(registrar)
@@ -44,9 +48,10 @@ def show(request: HttpRequest) -> HttpResponse:
         "fin": fin,
         "certificates": certificates(centre().certificates(fin)),
         "devices": _devices(fin),
+        "remote_keys": _remote_keys(fin),
         "reasons": [{"value": one, "label": word("reason", one)} for one in REASONS],
         "acts": [{"value": one, "label": word("act", one)} for one in ABOUT_CERTIFICATES],
-        "act_ids": {"certificates": new_id(), "pins": new_id()},
+        "act_ids": {"certificates": new_id(), "pins": new_id(), "remote": new_id()},
     }
     return render(request, "office/registration/pages/person.jinja", page)
 
@@ -54,7 +59,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @rule(registrar)
 @require_POST
 def open_act(request: HttpRequest) -> HttpResponse:
-    """Open an act about certificates or PINs of a person."""
+    """Open an act about certificates, PINs or keys in the centre of a person."""
     fin, kind = parse_fin(request.POST.get("fin", "")), request.POST.get("act", "")
     back = reverse("registration_person")
     if kind in ABOUT_CERTIFICATES:
@@ -67,6 +72,8 @@ def open_act(request: HttpRequest) -> HttpResponse:
             reason=request.POST.get("reason", "") if kind == "revoke" else "",
         )
     about, _, device = kind.partition(" ")
+    if about == ABOUT_REMOTE_KEYS:
+        return open_and_go(request, about, back=back, subject=fin, details={"credential": device})
     name, _, purpose = about.partition(":")
     if name not in ABOUT_PINS:
         raise Invalid("request.field", field="act")
@@ -101,16 +108,39 @@ def _devices(fin: Fin) -> list[dict[str, object]]:
                 "phone": one["phone"],
                 "registered_at": when(one["registered_at"]),
                 "closed_at": when(one.get("closed_at")),
-                "pins": [
-                    {
-                        "label": word("pin", purpose),
-                        "value": word("pin_state", str(pin["state"])),
-                        "is_blocked": pin["state"] == "blocked",
-                    }
-                    for purpose, pin in pins.items()
-                ],
+                "pins": _pins("pin", pins),
                 "unblocks_left": one.get("unblocks_left"),
                 "actions": actions,
             }
         )
     return found
+
+
+def _remote_keys(fin: Fin) -> list[dict[str, object]]:
+    """Return the person's keys in the centre that are not destroyed."""
+    return [
+        {
+            "serial": one["serial"],
+            "created_at": when(one["created_at"]),
+            "pins": _pins("key_pin", one["pins"]),
+            "action": {
+                "value": f"{ABOUT_REMOTE_KEYS} {one['id']}",
+                "label": t("office.registration.unblock", what=word("key_pin", "signature")),
+            }
+            if any(pin["state"] == "blocked" for pin in one["pins"].values())
+            else None,
+        }
+        for one in centre().remote_keys(fin)
+        if one["closed_at"] is None
+    ]
+
+
+def _pins(area: str, pins: Mapping[str, Mapping[str, Any]]) -> list[dict[str, object]]:
+    return [
+        {
+            "label": word(area, purpose),
+            "value": word("pin_state", str(pin["state"])),
+            "is_blocked": pin["state"] == "blocked",
+        }
+        for purpose, pin in pins.items()
+    ]

@@ -86,7 +86,7 @@ def act(view: Mapping[str, Any], *, officer: str) -> Act:
                 "value": when(value) if key.endswith("_at") else str(value),
             }
             for key, value in (view.get("result") or {}).items()
-            if value and key not in {"application", "device"}
+            if value and key not in {"application", "device", "page"}
         ],
         effects=[
             {"label": str(one["serial"]), "value": word("what", str(one["what"]))}
