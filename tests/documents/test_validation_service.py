@@ -230,7 +230,12 @@ def test_the_trusted_list_says_what_kind_of_signature_it_is(trust_centre, sealed
         "AZ",
         "QC",
     )
-    assert quality.is_qualified
+    # The key of a seal is in no qualified device, and nothing is said as if it were.
+    assert (quality.is_qualified, quality.is_in_device, quality.word) == (
+        True,
+        False,
+        "qualified_certificate",
+    )
     # The list alone is enough to trust: its services are anchors.
     assert alone.valid
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from asn1crypto import cms as asn1
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pencere.kernel.errors import Refused
 from pencere.trust import cms, der
@@ -23,6 +24,9 @@ from pencere.trust.stamping import signer_certificate, verify_signer, verify_tok
 from pencere.trust.validation import StatusSource, is_self_issued, validate_chain
 
 LARGEST_SIGNATURE = 262_144
+# What a person signs with: a key in their own device, or one in the centre. Both are the person's
+# signature; only the first certificate says that the key is in a qualified device.
+PURPOSES = ("person-signature", "person-remote")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def assemble(
 ) -> bytes:
     """Return the detached CMS, DER: B-T with a token over `stamp_digest(signature)`, else B-B.
 
-    `signature` is the DER Ecdsa-Sig-Value, `chain` begins with the signer's certificate.
+    `signature` is a DER Ecdsa-Sig-Value, or PKCS#1 v1.5 of an RSA key; `chain` begins with the
+    signer's certificate.
 
     Raises:
         Refused: `signature.false`, it is not over this digest or not with this key.
@@ -84,7 +89,7 @@ def assemble(
         cms.issuer_and_serial(chain[0]),
         cms.SHA256,
         der.context(0, prepared.attributes),
-        cms.ECDSA_SHA256,
+        _algorithm(chain[0]),
         der.octet_string(signature),
         unsigned,
     )
@@ -135,13 +140,16 @@ def verify(
     if token is not None:
         digest = stamp_digest(bytes(signer["signature"].native))
         signed_at = verify_token(token, digest, roots, between)
-    path = validate_chain(
-        certificate, [*carried, *between], roots, signed_at or at, "person-signature"
-    )
+    path = validate_chain(certificate, [*carried, *between], roots, signed_at or at, PURPOSES)
     if ocsp is not None:
         for one, issuer in pairwise(path):
             ocsp.check(one, issuer, at)
     return Signature(identity_of(certificate), certificate, signed_at, claimed)
+
+
+def _algorithm(certificate: x509.Certificate) -> bytes:
+    is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
+    return cms.RSA_SHA256 if is_rsa else cms.ECDSA_SHA256
 
 
 def _parse(encoded: bytes) -> tuple[asn1.SignerInfo, list[x509.Certificate]]:

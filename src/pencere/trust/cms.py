@@ -19,6 +19,7 @@ SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 SIGNED_DATA = der.object_identifier("1.2.840.113549.1.7.2")
 DATA = der.object_identifier("1.2.840.113549.1.7.1")
 SHA256 = der.sequence(der.object_identifier("2.16.840.1.101.3.4.2.1"))
+RSA_SHA256 = der.sequence(der.object_identifier("1.2.840.113549.1.1.11"), der.NULL_VALUE)
 ECDSA_SHA256 = der.sequence(der.object_identifier("1.2.840.10045.4.3.2"))
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from psycopg.rows import class_row
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
@@ -271,12 +271,18 @@ def block(connection: Connection, device: Device, kind: Kind, *, at: datetime) -
 def is_signed(
     certificate: x509.Certificate, digest: bytes, hash_type: str, signature: bytes
 ) -> bool:
-    """Say whether the signature (DER) over the digest was made with the certificate's key."""
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        return False
+    """Say whether the signature over the digest was made with the certificate's key.
+
+    ECDSA as a DER Ecdsa-Sig-Value; RSA, of keys in the centre, as PKCS#1 v1.5.
+    """
+    key, hashed = certificate.public_key(), utils.Prehashed(HASH_TYPES[hash_type])
     try:
-        key.verify(signature, digest, ec.ECDSA(utils.Prehashed(HASH_TYPES[hash_type])))
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, digest, ec.ECDSA(hashed))
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, digest, padding.PKCS1v15(), hashed)
+        else:
+            return False
     except InvalidSignature:
         return False
     return True

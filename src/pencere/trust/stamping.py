@@ -11,13 +11,14 @@ from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from pencere.kernel.errors import Invalid, Refused, Unavailable
 from pencere.trust import der, timestamps
 from pencere.trust.validation import validate_chain
 
 ANSWER_LIMIT = 65_536
+SHORTEST_RSA_BITS = 3072
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,8 @@ def verify_signer(
     if len(attributes) != len(signer["signed_attrs"]):
         raise ValueError("attribute twice")
     key = certificate.public_key()
-    if (
-        signer["digest_algorithm"]["algorithm"].native != "sha256"
-        or signer["signature_algorithm"]["algorithm"].native != "sha256_ecdsa"
-        or not isinstance(key, ec.EllipticCurvePublicKey)
-    ):
+    algorithm = signer["signature_algorithm"]["algorithm"].native
+    if signer["digest_algorithm"]["algorithm"].native != "sha256":
         raise ValueError("algorithm")
     (kind,) = attributes["1.2.840.113549.1.9.3"]
     (digest,) = attributes["1.2.840.113549.1.9.4"]
@@ -157,4 +155,14 @@ def verify_signer(
     ):
         raise ValueError("attributes")
     signed = signer["signed_attrs"].untag().dump()
-    key.verify(signer["signature"].native, signed, ec.ECDSA(hashes.SHA256()))
+    value = signer["signature"].native
+    if isinstance(key, ec.EllipticCurvePublicKey) and algorithm == "sha256_ecdsa":
+        key.verify(value, signed, ec.ECDSA(hashes.SHA256()))
+    elif (
+        isinstance(key, rsa.RSAPublicKey)
+        and key.key_size >= SHORTEST_RSA_BITS
+        and algorithm in {"sha256_rsa", "rsassa_pkcs1v15"}
+    ):
+        key.verify(value, signed, padding.PKCS1v15(), hashes.SHA256())
+    else:
+        raise ValueError("algorithm")

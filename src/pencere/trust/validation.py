@@ -50,12 +50,13 @@ def validate_chain(  # noqa: PLR0913, PLR0917 -- the contract between planes
     intermediates: Sequence[x509.Certificate],
     anchors: Sequence[x509.Certificate],
     at: datetime,
-    purpose: str,
+    purpose: str | Sequence[str],
     ocsp: StatusSource | None = None,
 ) -> tuple[x509.Certificate, ...]:
     """Return the path from the certificate to its anchor, both included.
 
-    `purpose` is a profile's name. With `ocsp` every certificate below the anchor is asked about.
+    `purpose` is a profile's name, or several of which one must fit. With `ocsp` every
+    certificate below the anchor is asked about.
 
     Raises:
         Refused: `certificate.untrusted`, `certificate.expired`, `certificate.purpose`,
@@ -69,7 +70,9 @@ def validate_chain(  # noqa: PLR0913, PLR0917 -- the contract between planes
         _refuse_not_understood(one)
         if depth > 0:
             _refuse_no_authority(one, below=depth - 1)
-    _refuse_other_purpose(certificate, purpose)
+    purposes = (purpose,) if isinstance(purpose, str) else tuple(purpose)
+    if not any(_is_of(certificate, one) for one in purposes):
+        raise Refused("certificate.purpose", expected=", ".join(purposes))
     if ocsp is not None:
         for one, issuer in pairwise(path):
             ocsp.check(one, issuer, at)
@@ -153,7 +156,7 @@ def _refuse_no_authority(certificate: x509.Certificate, *, below: int) -> None:
         raise Refused("certificate.untrusted", reason="not an authority")
 
 
-def _refuse_other_purpose(certificate: x509.Certificate, purpose: str) -> None:
+def _is_of(certificate: x509.Certificate, purpose: str) -> bool:
     profile = load_profile(purpose)
     extensions = certificate.extensions
     try:
@@ -168,12 +171,11 @@ def _refuse_other_purpose(certificate: x509.Certificate, purpose: str) -> None:
             if wanted
             else set()
         )
-    except x509.ExtensionNotFound as error:
-        raise Refused("certificate.purpose", expected=purpose) from error
+    except x509.ExtensionNotFound:
+        return False
     named = {policy.policy_identifier.dotted_string for policy in policies}
     used = all(getattr(usage, name) for name in profile.key_usage)
-    if not set(profile.policies) <= named or not used or not wanted <= given:
-        raise Refused("certificate.purpose", expected=purpose)
+    return set(profile.policies) <= named and used and wanted <= given
 
 
 @dataclass

@@ -131,7 +131,7 @@ def _in_words(report: Report, language: str) -> list[str]:
         when = "" if one.signed_at is None else format_instant(one.signed_at, language)
         lines.append(f"{one.field}: {one.verdict.value}, {one.format} {one.level}, {who}, {when}")
         lines += [f"  {reasons[code].in_language(language)} ({code})" for code in one.reasons]
-        if one.quality is not None and one.quality.is_qualified:
-            lines.append(f"  {texts('report')['qualified'].in_language(language)}")
+        if one.quality is not None and one.quality.word is not None:
+            lines.append(f"  {texts('report')[one.quality.word].in_language(language)}")
     lines += [f"  {code}" for code in report.warnings]
     return lines

@@ -20,6 +20,8 @@ from pencere.trust.trusted_list import Service, TrustedList, load
 _STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
 # id-etsi-qcs-QcCompliance, as the OBJECT IDENTIFIER in the statement is encoded.
 _COMPLIANCE = bytes.fromhex("060604008e460101")
+# id-etsi-qcs-QcSSCD: the key is in a qualified signature or seal creation device.
+_DEVICE = bytes.fromhex("060604008e460104")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Services:
             is_qualified = (
                 service.was_recognised(used_at)
                 and service.was_recognised(leaf.not_before)
-                and _says_qualified(leaf)
+                and _says(leaf, _COMPLIANCE)
             )
             return Quality(
                 service.name.az if service.name else "",
@@ -86,6 +88,7 @@ class Services:
                 service.type,
                 is_qualified,
                 listed.territory,
+                is_qualified and _says(leaf, _DEVICE),
             )
         return None
 
@@ -97,7 +100,7 @@ class Services:
                     yield listed, service
 
 
-def _says_qualified(certificate: Certificate) -> bool:
+def _says(certificate: Certificate, statement: bytes) -> bool:
     found = certificate.extensions.get(_STATEMENTS)
     value = None if found is None else found.value
-    return isinstance(value, x509.UnrecognizedExtension) and _COMPLIANCE in value.value
+    return isinstance(value, x509.UnrecognizedExtension) and statement in value.value

@@ -63,13 +63,25 @@ class PathStep:
 
 @dataclass(frozen=True)
 class Quality:
-    """What the trusted list says of the service that issued the certificate, at that time."""
+    """What the trusted list says of the service that issued the certificate, at that time.
+
+    `is_qualified` is of the certificate; `is_in_device`, that it says its key is in a qualified
+    device.
+    """
 
     service: str
     status: str
     service_type: str
     is_qualified: bool
     territory: str
+    is_in_device: bool = False
+
+    @property
+    def word(self) -> str | None:
+        """The text of `report` that says what kind of signature this is, if one does."""
+        if not self.is_qualified:
+            return None
+        return "qualified" if self.is_in_device else "qualified_certificate"
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,7 @@ def in_words(report: Report, language: str) -> dict[str, Any]:
                 "time": format_instant(one.signed_at, language) if one.signed_at else "",
                 "reasons": sentences(one.reasons),
                 "is_qualified": bool(one.quality and one.quality.is_qualified),
+                "is_in_device": bool(one.quality and one.quality.is_in_device),
             }
             for one in report.signatures
         ],

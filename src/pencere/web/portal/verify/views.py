@@ -145,8 +145,8 @@ def _of_signature(one: SignatureReport) -> SignatureShown:
         rows.append((label("issuer"), one.signer.issuer))
     if one.proven_at is not None:
         rows.append((label("time"), format_instant(one.proven_at, language)))
-    if one.quality is not None and one.quality.is_qualified:
-        rows.append((label("quality"), label("qualified")))
+    if one.quality is not None and one.quality.word is not None:
+        rows.append((label("quality"), label(one.quality.word)))
     if one.files:
         rows.append((label("files"), ", ".join(one.files)))
     heading = t(f"verify.signature_{one.verdict.value}")
