@@ -255,8 +255,9 @@ class Service:
 def service(
     postgres: object, _templates: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    folder, name = tmp_path_factory.mktemp("service"), f"trust_service_{os.getpid()}"
+    folder = tmp_path_factory.mktemp("service")
     installation, port = postgres.installation, free_port()
+    name = f"trust_service_{os.getpid()}_{port}"  # several folders of tests have one each
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         create_database(server, name, owner="trust_owner", template=_templates("trust"))
     url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")

@@ -48,8 +48,9 @@ def end(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("certificates"))
     if request.POST.get("confirmed") != "yes":
         return _confirm(request, visit, act, serials)
+    asked = _act(request, visit, act, serials)
     try:
-        view = centre().own(_act(request, visit, act, serials))
+        view = centre().own(asked)
     except PencereError as refusal:
         if refusal.status >= 500:
             raise
