@@ -1,6 +1,7 @@
 """Documents over the years, and the service over HTTP: JSON, the ETSI report, a page."""
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
@@ -45,6 +46,7 @@ def revoked_later(trust_centre, plain):
     own = replace(trust_centre, service=trust_centre.seal_of("sonra"))
     document = seal(own, plain, level="B-LTA")
     leaf, issuer = own.service.certificates()[:2]
+    time.sleep(1.1)  # a revocation holds whole seconds, and must be after the last time-stamp
     trust_centre.centre.issuance.revoke(leaf, Reason.KEY_COMPROMISE)
     known = Fetcher(10).fetch(certificates.of(leaf), certificates.of(issuer), now())
     return document, leaf, known
