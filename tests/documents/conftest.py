@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import requests
 from cryptography import x509
 from hypothesis import settings
 from tests.documents.formats_world import make_world
+from tests.ports import free_port
 
 from pencere.documents.make import make_pdf
 from pencere.documents.remote import SealService
@@ -81,7 +81,7 @@ def trust_centre(postgres, _templates, tmp_path_factory):
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         make_database(server, name, owner="trust_owner", template=_templates("trust"))
     url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
-    port = _free_port()
+    port = free_port()
     base_url = f"http://127.0.0.1:{port}"
     issuance = Issuance(url, load_authority(), base_url, SystemClock(), b"k" * 32)
     centre = Centre(
@@ -160,13 +160,6 @@ def tool(name):
         pytest.skip(f"{name} is not installed")
     assert path is not None, f"{name} is not installed"
     return path
-
-
-def _free_port() -> int:
-    # Certificates name the port, so it is chosen before they are made; runs may go side by side.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:

@@ -4,7 +4,6 @@ import itertools
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import sql
+from tests.ports import free_port
 
 from pencere.kernel.clock import FixedClock, SystemClock
 from pencere.ops.databases import make_database as create_database
@@ -278,13 +278,6 @@ def service(
     command = [sys.executable, str(Path(__file__).with_name("serve_trust.py")), str(port)]
     with running("", port, folder / "trust.log", environment, command):
         yield Service(centre, base_url, party, secret, token)
-
-
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

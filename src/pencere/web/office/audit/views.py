@@ -1,15 +1,15 @@
 """Events of all cases, newest first, without what applicants said; the log's last checkpoint."""
 
 import psycopg
-from django.conf import settings
 from django.core.paginator import Paginator
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from pencere.kernel.dates import format_instant
 from pencere.kernel.errors import PencereError
-from pencere.ledger.store import Reader, StoredCheckpoint
+from pencere.ledger.store import StoredCheckpoint, newest_checkpoint
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.models import CaseEvent
 from pencere.web.country import country
@@ -72,8 +72,8 @@ def _who(event: CaseEvent) -> str:
 
 def _checkpoint() -> StoredCheckpoint | None:
     """Return the last checkpoint; None while there is none or the log cannot be read."""
+    connection.ensure_connection()
     try:
-        with Reader(settings.INSTALLATION.database_url("web")) as reader:
-            return reader.checkpoint()
-    except (PencereError, psycopg.Error, OSError):
+        return newest_checkpoint(connection.connection)
+    except (PencereError, psycopg.Error):
         return None
