@@ -123,7 +123,9 @@ def said(answer: Any) -> tuple[int, str]:
 # Signing in
 
 
-def test_a_person_signs_in_with_the_application(client: Client, app: App) -> None:
+def test_a_person_signs_in_with_the_application(
+    client: Client, app: App, clock: FixedClock
+) -> None:
     page = client.post("/az/sign-in/sima/", {"next": "/az/devices/"})
     wait = client.get(page["Location"])
     begun = begun_of(client)
@@ -132,6 +134,7 @@ def test_a_person_signs_in_with_the_application(client: Client, app: App) -> Non
     assert '<svg role="img"' in wait.content.decode()
     assert begun.code in wait.content.decode()
     assert app.sign_in(begun).json() == {"status": "success"}
+    clock.advance(signing_in.ASK_EVERY)
     state = client.get("/az/sign-in/state/").json()
     done = client.get(state["address"])
     assert done["Location"] == "/az/devices/"
