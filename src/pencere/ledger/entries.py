@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from pencere.kernel.canonical import canonical_json
+from pencere.kernel.errors import Invalid
 from pencere.ledger.proofs import leaf_hash
+from pencere.ledger.tiles import LONGEST_ENTRY
 
 # For psycopg; with asyncpg write $1, $2, $3.
 INSERT = "insert into ledger.pending (leaf_hash, kind, entry) values (%s, %s, %s)"
@@ -30,7 +32,9 @@ def pending_entry(kind: str, value: object) -> PendingEntry:
     personal number in clear: a keyed digest stands for it.
 
     Raises:
-        Invalid: `canonical.unsupported`.
+        Invalid: `canonical.unsupported`; `ledger.entry_long`, more than a bundle can hold.
     """
     entry = canonical_json(value)
+    if len(entry) > LONGEST_ENTRY:
+        raise Invalid("ledger.entry_long", kind=kind, octets=len(entry))
     return PendingEntry(leaf_hash(entry), kind, entry)

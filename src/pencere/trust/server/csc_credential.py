@@ -27,6 +27,9 @@ from pencere.trust.server.bodies import bearer_of, bytes_of
 from pencere.trust.server.state import State, state_of
 from pencere.trust.store import Connection
 
+# An entry of the log has at most 65,535 octets.
+_DIGESTS_A_LEAF = 250
+
 CURVE_P256 = "1.2.840.10045.3.1.7"
 LARGEST_REQUEST = 4 * 1024 * 1024
 LONGEST_ID = 100
@@ -213,16 +216,20 @@ def open_key(use: Use, mechanism: Mechanism, connection: Connection) -> Signing:
     if sign is None:
         _refuse(activations, target, use.activation, Refused("credential.activation"))
     salt = credentials.digest_of(use.activation)
-    add_leaf(
-        connection,
-        "signature" if credential.remote else "seal",
-        {
-            "activation": salt.hex(),
-            "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "credential": mark(credential.id, salt),
-            "digests": [_noted(credential, digest, salt) for digest in use.digests],
-        },
-    )
+    for first in range(0, len(use.digests), _DIGESTS_A_LEAF):
+        add_leaf(
+            connection,
+            "signature" if credential.remote else "seal",
+            {
+                "activation": salt.hex(),
+                "at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "credential": mark(credential.id, salt),
+                "digests": [
+                    _noted(credential, digest, salt)
+                    for digest in use.digests[first : first + _DIGESTS_A_LEAF]
+                ],
+            },
+        )
     connection.commit()
     return sign
 
