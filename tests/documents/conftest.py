@@ -76,12 +76,12 @@ class TrustCentre:
 
 @pytest.fixture(scope="session")
 def trust_centre(postgres, _templates, tmp_path_factory):
-    folder, name = tmp_path_factory.mktemp("centre"), f"trust_documents_{os.getpid()}"
+    folder, port = tmp_path_factory.mktemp("centre"), free_port()
+    name = f"trust_documents_{os.getpid()}_{port}"  # several folders of tests have one each
     installation = postgres.installation
     with psycopg.connect(installation.superuser_url(), autocommit=True) as server:
         make_database(server, name, owner="trust_owner", template=_templates("trust"))
     url = installation.database_url("trust", "app").replace("/trust?", f"/{name}?")
-    port = free_port()
     base_url = f"http://127.0.0.1:{port}"
     issuance = Issuance(url, load_authority(), base_url, SystemClock(), b"k" * 32)
     centre = Centre(
