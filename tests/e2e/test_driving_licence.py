@@ -98,16 +98,16 @@ def test_a_lost_licence_is_replaced_by_an_officers_decision(
 
     everybody = new_page(javascript=javascript)
     everybody.goto(f"{platform.portal}/az/verify/")
-    everybody.locator("input[type=file]").set_input_files(licence)
-    everybody.locator("form:has(input[type=file]) button").click()
+    everybody.locator("input[name=file]").set_input_files(licence)
+    everybody.locator("form:has(input[name=file]) button").click()
     assert everybody.locator(".notice.success").count() == 1
     spoilt = tmp_path / "spoilt.pdf"
     content = bytearray(licence.read_bytes())
     content[len(content) // 3] ^= 1
     spoilt.write_bytes(content)
     everybody.goto(f"{platform.portal}/az/verify/")
-    everybody.locator("input[type=file]").set_input_files(spoilt)
-    everybody.locator("form:has(input[type=file]) button").click()
+    everybody.locator("input[name=file]").set_input_files(spoilt)
+    everybody.locator("form:has(input[name=file]) button").click()
     assert everybody.locator(".notice.error").count() == 1
     assert platform.command("verify", str(spoilt), check=False).returncode != 0
 

@@ -455,8 +455,8 @@ def test_a_changed_a_foreign_and_a_false_file_are_each_told_apart(
         file = tmp_path / f"{name}.pdf"
         file.write_bytes(given)
         page.goto(f"{platform.portal}/en/verify/")
-        page.locator("input[type=file]").set_input_files(file)
-        page.locator("form:has(input[type=file]) button").click()
+        page.locator("input[name=file]").set_input_files(file)
+        page.locator("form:has(input[name=file]) button").click()
         assert page.locator(verdict).count() == 1, f"{name}: {main_text(page)}"
         assert (said("verify.good", "en") in main_text(page)) is (name == "good")
 

@@ -211,8 +211,8 @@ def test_public_pages(platform, new_page, portrait: Path, looker: Looker, looked
     page.locator("main form button").first.click()
     looker.look(page)
     page.goto(f"{platform.portal}/az/verify/")
-    page.locator("input[type=file]").set_input_files(portrait)
-    page.locator("form:has(input[type=file]) button").click()
+    page.locator("input[name=file]").set_input_files(portrait)
+    page.locator("form:has(input[name=file]) button").click()
     looker.look(page)
     for language in ("en", "ru"):
         for path in PUBLIC:
