@@ -1,0 +1,117 @@
+"""The client for code on an event loop."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from pencere.client import metadata
+from pencere.client.conversation import Send, converse
+from pencere.client.purpose import Purpose
+from pencere.client.request import Answer, Call, Identity, call_service
+from pencere.client.retrying import Retry
+from pencere.client.transport import Way, tls_of
+
+
+class AsyncClient:
+    """As `Client`, awaited. Belongs to the event loop it is first used on."""
+
+    def __init__(
+        self,
+        way: Way | str,
+        identity: Identity,
+        *,
+        retry: Retry | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._way = Way(way) if isinstance(way, str) else way
+        self._retry = retry or Retry()
+        self._http = httpx.AsyncClient(
+            base_url=self._way.address,
+            headers=identity.headers(),
+            timeout=self._way.timeout,
+            limits=self._way.limits,
+            verify=tls_of(identity),
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Use it as a context."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._http.aclose()
+
+    async def request(  # noqa: PLR0913  # a request is all of these
+        self,
+        method: str,
+        service: str,
+        path: str = "",
+        *,
+        purpose: Purpose | None = None,
+        body: bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        idempotency_key: str | None = None,
+        node: str | None = None,
+    ) -> Answer:
+        """Ask a service and return its answer, whatever its status is."""
+        return await self.send(
+            call_service(
+                method, service, path, purpose=purpose, body=body, headers=headers,
+                message_id=message_id, idempotency_key=idempotency_key, node=node,
+            )
+        )  # fmt: skip
+
+    async def members(self) -> tuple[metadata.Member, ...]:
+        """Return who is in the directory: `/listClients`."""
+        return metadata.read_members(await self.send(metadata.members()))
+
+    async def services(
+        self, provider: str, *, only_allowed: bool = True
+    ) -> tuple[metadata.Service, ...]:
+        """Return the services of a provider, or those of them that this system may ask."""
+        return metadata.read_services(await self.send(metadata.services(provider, only_allowed)))
+
+    async def open_api(self, service: str) -> bytes:
+        """Return the OpenAPI description of a service."""
+        return (await self.send(metadata.open_api(service))).body
+
+    async def send(self, call: Call) -> Answer:
+        """Send what was built by others of this package."""
+        conversation = converse(call, self._retry)
+        step = next(conversation)
+        try:
+            while True:
+                if isinstance(step, Send):
+                    try:
+                        response = await self._once(step.call)
+                    except httpx.TransportError as error:
+                        step = conversation.throw(error)
+                    else:
+                        step = conversation.send(response)
+                else:
+                    await asyncio.sleep(step.seconds)
+                    step = conversation.send(None)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+    async def _once(self, call: Call) -> httpx.Response:
+        return await self._http.request(
+            call.method, call.target, headers=call.headers, content=call.body
+        )
