@@ -7,12 +7,16 @@ switched off, so that who has no right does not learn of the notice.
 from dataclasses import dataclass
 from datetime import date
 
+from pencere.gateway.directory.builtin import RULES
 from pencere.gateway.directory.model import DEMANDS, Agreement, Directory, EndpointPattern, Service
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
-from pencere.gateway.wire.identifiers import FIND_USAGE, METADATA_CODES, ServiceTarget
+from pencere.gateway.wire.identifiers import ServiceTarget
 
 _CARRIED_TYPES = frozenset({"REST", "OPENAPI"})
-_FIND_USAGE_ENDPOINT = EndpointPattern.of("POST", "**")
+_BUILT_IN_ENDPOINTS = {
+    code: tuple(EndpointPattern.of(*pair) for pair in rule.endpoints)
+    for code, rule in RULES.items()
+}
 EXAMPLES = {
     "Pencere-Purpose": "identify",
     "Pencere-Legal-Basis": "personal-data-law",
@@ -62,7 +66,8 @@ def decide(directory: Directory, question: Question) -> Grant:
         raise server_fault(
             Kind.SERVICE_TYPE, f"Service {service.identifier} is of type {service.kind}, not REST"
         )
-    if question.target.code in METADATA_CODES:
+    rule = RULES.get(question.target.code)
+    if rule is not None and not rule.needs_agreement:
         return Grant(service, "", f"{question.method} {question.target.code}")
     grant = _right(directory, question, service)
     if service.disabled_notice is not None:
@@ -84,15 +89,15 @@ def explain(directory: Directory, question: Question) -> Explanation:
 
 
 def _service(directory: Directory, target: ServiceTarget) -> Service:
-    if target.code in METADATA_CODES or target.code == FIND_USAGE:
-        is_usage = target.code == FIND_USAGE
+    rule = RULES.get(target.code)
+    if rule is not None:
         return Service(
             identifier=target.service,
             provider=target.provider,
             code=target.code,
             kind="REST",
-            endpoints=(_FIND_USAGE_ENDPOINT,) if is_usage else (),
-            demands=("purpose", "legal-basis", "person", "user") if is_usage else (),
+            endpoints=_BUILT_IN_ENDPOINTS[target.code],
+            demands=rule.demands,
             disabled_notice=None,
             timeout_s=30.0,
         )

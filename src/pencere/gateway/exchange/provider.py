@@ -12,8 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from pencere.gateway.directory.rights import decide
+from pencere.gateway.exchange import builtin
 from pencere.gateway.exchange import core as shared
-from pencere.gateway.exchange import metadata
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.upstreams import fault_of
 from pencere.gateway.http.client import Failure, Reply
@@ -25,13 +25,7 @@ from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor
 from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, new_detail, server_fault
-from pencere.gateway.wire.identifiers import (
-    FIND_USAGE,
-    METADATA_CODES,
-    ServiceTarget,
-    parse_client,
-    parse_target,
-)
+from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
 
@@ -200,21 +194,23 @@ class ProviderExchange:
     def _call(self) -> None:
         target = self._target
         assert target is not None  # noqa: S101  # set before the request was logged
-        if target.code in METADATA_CODES:
-            status, headers, body = metadata.list_methods(
-                self._directory, target, self._head.method, self._client
-            )
-            self._conclude(status, "", headers, body)
-        elif target.code == FIND_USAGE:
-            self._usage.find(
-                target.provider,
-                self._facts.person,
-                self._facts.user,
-                self._envelope.body,
-                self._on_usage,
-            )
-        else:
+        handler = builtin.HANDLERS.get(target.code)
+        if handler is None:
             self._forward(target)
+            return
+        call = builtin.Call(
+            core=self._core,
+            usage=self._usage,
+            directory=self._directory,
+            exchange=self._statement.exchange,
+            client=self._client,
+            target=target,
+            head=self._head,
+            body=self._envelope.body,
+            facts=self._facts,
+            grant=self._grant,
+        )
+        handler(call, self._on_answer)
 
     def _forward(self, target: ServiceTarget) -> None:
         core, service = self._core, self._grant.service
@@ -237,7 +233,7 @@ class ProviderExchange:
             return
         self._conclude(reply.status, reply.reason, head.from_provider(reply.headers), reply.body)
 
-    def _on_usage(self, answer: tuple[int, head.Headers, bytes] | Fault) -> None:
+    def _on_answer(self, answer: builtin.Answer | Fault) -> None:
         if isinstance(answer, Fault):
             self._conclude_fault(answer)
         else:

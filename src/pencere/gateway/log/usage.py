@@ -19,13 +19,13 @@ import asyncpg
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from pencere.gateway.directory.builtin import FIND_USAGE
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of, user_of
 from pencere.gateway.wire.evidence import format_time
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.gateway.wire.head import Headers, parse_request
-from pencere.gateway.wire.identifiers import FIND_USAGE
 from pencere.ledger.store import Evidence, Reader
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,6 @@ from pencere.gateway.wire.faults import Kind, client_fault
 _PART = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+\Z")
 _SAFE = "-._~!$&'()*+,;=:@"
 _TARGET = re.compile(r"[\x21-\x7e]+\Z")
-METADATA_CODES = frozenset({"listMethods", "allowedMethods"})
-FIND_USAGE = "findUsage"
-# Names that a registered service may not take: the node answers them itself.
-RESERVED_CODES = METADATA_CODES | {"getOpenAPI", FIND_USAGE}
 
 
 @dataclass(frozen=True, slots=True)
