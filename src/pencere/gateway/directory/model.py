@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from pencere.gateway.directory.builtin import RULES
+from pencere.gateway.directory.terms import Quota, Rate, parse_fields, parse_quota, parse_rate
 from pencere.gateway.wire.identifiers import canonical, parse_party
 from pencere.kernel.errors import Invalid
 
@@ -67,7 +69,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """A node: where it is, whom it serves, which certificates are its own."""
+    """A node: where it is, whom it serves, which certificates are its own.
+
+    Nodes with one `name` serve together.
+    """
 
     identifier: str
     host: str
@@ -75,11 +80,17 @@ class NodeEntry:
     serves: frozenset[str]
     tls: frozenset[str]
     signing: Mapping[str, ec.EllipticCurvePublicKey]
+    name: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A registered service."""
+    """A registered service.
+
+    `consent` is the purpose a person consents to, empty where none is needed; `description` the
+    path of its OpenAPI document behind the service's address.
+    """
 
     identifier: str
     provider: str
@@ -89,11 +100,17 @@ class Service:
     demands: tuple[str, ...]
     disabled_notice: str | None
     timeout_s: float
+    consent: str = ""
+    description: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Who may ask for what, why, and until when. No endpoints: no right."""
+    """Who may ask for what, why, how often, and until when. No endpoints: no right.
+
+    `fields` are the only ones a service may answer with; none named, no narrowing.
+    """
 
     identifier: str
     consumer: str
@@ -105,6 +122,10 @@ class Agreement:
     represents: frozenset[str]
     first_day: date | None
     last_day: date | None
+    rate: Rate | None = None
+    quota: Quota | None = None
+    fields: tuple[str, ...] = ()
+    consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +140,7 @@ class Directory:
     nodes: Mapping[str, NodeEntry]
     services: Mapping[str, Service]
     agreements: Mapping[tuple[str, str], tuple[Agreement, ...]]
+    revoked: frozenset[str] = frozenset()
     serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_tls: Mapping[str, str] = field(default_factory=dict)
 
@@ -154,7 +176,8 @@ def build(payload: Mapping[str, Any]) -> Directory:
 def _build(payload: Mapping[str, Any]) -> Directory:
     if payload["format"] != FORMAT:
         raise ValueError(f"format is {payload['format']!r}, not {FORMAT!r}")
-    nodes = [_node(entry) for entry in payload["nodes"]]
+    revoked = frozenset(_fingerprint(one) for one in payload.get("revoked", []))
+    nodes = [_node(entry, revoked) for entry in payload["nodes"]]
     by_tls: dict[str, str] = {}
     serving: dict[str, tuple[str, ...]] = {}
     for node in nodes:
@@ -177,6 +200,7 @@ def _build(payload: Mapping[str, Any]) -> Directory:
         nodes={node.identifier: node for node in nodes},
         services={one.identifier: one for one in map(_service, payload["services"])},
         agreements=agreements,
+        revoked=revoked,
         serving=serving,
         by_tls=by_tls,
     )
@@ -206,7 +230,7 @@ def _quoted(code: str) -> str:
     return str(code).replace("%", "%25").replace("/", "%2F")
 
 
-def _node(entry: Mapping[str, Any]) -> NodeEntry:
+def _node(entry: Mapping[str, Any], revoked: frozenset[str]) -> NodeEntry:
     host, _, port = entry["address"].rpartition(":")
     tls: set[str] = set()
     signing: dict[str, ec.EllipticCurvePublicKey] = {}
@@ -215,6 +239,8 @@ def _node(entry: Mapping[str, Any]) -> NodeEntry:
         fingerprint = fingerprint_of(certificate)
         if fingerprint != one["sha256"]:
             raise ValueError(f"fingerprint of a certificate of {entry['id']} differs")
+        if fingerprint in revoked:
+            continue
         if one["use"] == "tls":
             tls.add(fingerprint)
         elif one["use"] == "sign":
@@ -229,12 +255,16 @@ def _node(entry: Mapping[str, Any]) -> NodeEntry:
         serves=frozenset(canonical(one) for one in entry["serves"]),
         tls=frozenset(tls),
         signing=signing,
+        name=entry.get("name") or canonical(entry["id"]),
+        status=entry.get("status", ""),
     )
 
 
 def _service(entry: Mapping[str, Any]) -> Service:
     identifier = canonical(entry["id"])
     provider, _, code = entry["id"].rpartition("/")
+    if code in RULES:
+        raise ValueError(f"{entry['id']}: the node itself answers {code}")
     return Service(
         identifier=identifier,
         provider=canonical(provider),
@@ -244,6 +274,9 @@ def _service(entry: Mapping[str, Any]) -> Service:
         demands=_demands(entry["id"], entry["demands"]),
         disabled_notice=entry.get("disabled"),
         timeout_s=float(entry.get("timeout_s", 30)),
+        consent=_text(entry.get("consent")),
+        description=_text(entry.get("description")),
+        notice=_text(entry.get("notice")),
     )
 
 
@@ -259,7 +292,29 @@ def _agreement(entry: Mapping[str, Any]) -> Agreement:
         represents=frozenset(parse_party(one) for one in entry.get("represents", [])),
         first_day=date.fromisoformat(entry["from"]) if entry.get("from") else None,
         last_day=date.fromisoformat(entry["until"]) if entry.get("until") else None,
+        rate=parse_rate(entry.get("rate")),
+        quota=parse_quota(entry.get("quota")),
+        fields=parse_fields(entry.get("fields")),
+        consent=_flag(entry.get("consent", False)),
     )
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("consent of an agreement is true or false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str | None):
+        raise TypeError("a text is expected")
+    return value or ""
+
+
+def _fingerprint(text: str) -> str:
+    if len(bytes.fromhex(text)) != 32:
+        raise ValueError("a revoked certificate is named by its SHA-256")
+    return text.lower()
 
 
 def _demands(owner: str, names: list[str]) -> tuple[str, ...]:
