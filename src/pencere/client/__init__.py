@@ -10,6 +10,7 @@ from pencere.client.purpose import Hidden, Purpose
 from pencere.client.request import Answer, Identity
 from pencere.client.retrying import Retry
 from pencere.client.sync import Client
+from pencere.client.transport import Way
 
 __all__ = [
     "Answer",
@@ -24,4 +25,5 @@ __all__ = [
     "NotNow",
     "Purpose",
     "Retry",
+    "Way",
 ]

@@ -20,16 +20,18 @@ _BEFORE_ANYTHING = frozenset(
 class Retry:
     """`attempts` in all, waits that double from `first_s` to `most_s` with a random part.
 
-    A node that names a time to wait longer than `most_s` is not waited for.
+    With `only_unsent` nothing is repeated but what never left. A node that names a time to wait
+    longer than `most_s` is not waited for.
     """
 
     attempts: int = 3
     first_s: float = 0.1
     most_s: float = 5.0
+    only_unsent: bool = False
 
     def wait_s(self, call: Call, problem: Fault | NoAnswer, attempt: int) -> float | None:
         """Return the seconds to wait before attempt `attempt + 1`, None when it is over."""
-        if attempt >= self.attempts or not _may_repeat(call, problem):
+        if attempt >= self.attempts or not self._may_repeat(call, problem):
             return None
         wait: float = min(self.most_s, self.first_s * 2.0 ** (attempt - 1))
         asked = problem.retry_after if isinstance(problem, Fault) else None
@@ -38,16 +40,12 @@ class Retry:
         # Callers that failed together do not come back together.
         return wait * (0.5 + secrets.randbelow(512) / 1024)
 
-
-NEVER = Retry(attempts=1)
-
-
-def _may_repeat(call: Call, problem: Fault | NoAnswer) -> bool:
-    if isinstance(problem, NoAnswer):
-        return problem.is_unseen or call.may_repeat
-    if not isinstance(problem, NotNow):
-        return False
-    return call.may_repeat or (
-        problem.code.startswith("server.clientproxy.")
-        and problem.code.rpartition(".")[2] in _BEFORE_ANYTHING
-    )
+    def _may_repeat(self, call: Call, problem: Fault | NoAnswer) -> bool:
+        if isinstance(problem, NoAnswer):
+            return problem.is_unseen or (call.may_repeat and not self.only_unsent)
+        if not isinstance(problem, NotNow) or self.only_unsent:
+            return False
+        return call.may_repeat or (
+            problem.code.startswith("server.clientproxy.")
+            and problem.code.rpartition(".")[2] in _BEFORE_ANYTHING
+        )

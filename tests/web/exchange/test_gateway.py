@@ -151,7 +151,7 @@ def test_no_personal_number_is_in_an_address(gateway: Gateway) -> None:
     ("status", "fault", "error", "code"),
     [
         (403, "server.serverproxy.access_denied", Refused, "server.serverproxy.access_denied"),
-        (500, "Server.ServerProxy.AccessDenied", Refused, "Server.ServerProxy.AccessDenied"),
+        (500, "Server.ServerProxy.AccessDenied", Refused, "server.serverproxy.access_denied"),
         (502, "server.serverproxy.network_error", Unavailable, "register.unavailable"),
         (503, "server.clientproxy.global_conf_outdated", Unavailable, "register.unavailable"),
         (404, "", Missing, "register.no-record"),

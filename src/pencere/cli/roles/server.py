@@ -88,6 +88,8 @@ def log_to_stderr() -> None:
         handler.setFormatter(UtcFormatter())
         root.addHandler(handler)
         root.setLevel(logging.INFO)
+        # Of each request its whole address, which is the caller's business alone.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class UtcFormatter(logging.Formatter):

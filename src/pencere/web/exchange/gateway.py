@@ -11,13 +11,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
-from pencere.kernel.canonical import canonical_json
-from pencere.kernel.errors import Conflict, Missing, Refused, Unavailable
+from pencere import client
+from pencere.kernel.errors import Conflict, Invalid, Missing, Refused, Unavailable
 from pencere.web.exchange.answers import Record, Usages, read_record, read_usages
 from pencere.web.exchange.registers import owner_of
 
@@ -25,12 +22,11 @@ log = logging.getLogger(__name__)
 
 INSTANCE, MEMBER_CLASS = "AZ", "GOV"
 CLIENT = f"{INSTANCE}/{MEMBER_CLASS}/idda/portal"
-# What stands for the person who acts where none does.
-SYSTEM = "system"
-
 # Opening a connection, then waiting for an answer. A person is looking at the page.
 TIMEOUTS_S = (2.0, 10.0)
 CONNECTIONS = 16
+# Whether more may be repeated is for the caller to say, for whom a person may be waiting.
+UNSENT = client.Retry(attempts=3, first_s=0.1, most_s=0.5, only_unsent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +44,16 @@ class Purpose:
     user: str | None
     represented: str | None = None
 
-    def headers(self) -> dict[str, str]:
-        """Return the headers of the exchange."""
-        named = {
-            "X-Road-Client": CLIENT,
-            "X-Road-UserId": SYSTEM if self.user is None else f"{INSTANCE}{self.user}",
-            "X-Road-Represented-Party": (
-                f"{MEMBER_CLASS}/{self.represented}" if self.represented else ""
-            ),
-            "Pencere-Purpose": self.code,
-            "Pencere-Legal-Basis": self.legal_basis,
-            "Pencere-Case": self.case,
-            "Pencere-Person": self.person,
-        }
-        return {name: value for name, value in named.items() if value}
+    def as_sent(self) -> client.Purpose:
+        """Return it as the node is told."""
+        return client.Purpose(
+            code=self.code,
+            legal_basis=self.legal_basis,
+            case=self.case,
+            person=self.person,
+            user=self.user,
+            represented=f"{MEMBER_CLASS}/{self.represented}" if self.represented else "",
+        )
 
 
 class Gateway:
@@ -76,16 +68,11 @@ class Gateway:
     """
 
     def __init__(self, *, address: str, key: str) -> None:
-        self._address = address
-        self._session = requests.Session()
-        self._session.headers["Pencere-Client-Key"] = key
-        # A connection that could not be made carried nothing, so trying it again is safe for
-        # every method. A request that was sent is never sent again from here: the caller knows
-        # whether its idempotency key allows it.
-        retry = Retry(total=None, connect=2, read=0, redirect=0, status=0, other=0,
-                      backoff_factor=0.1)  # fmt: skip
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=retry)
-        self._session.mount("http", adapter)
+        self._client = client.Client(
+            client.Way(address, *TIMEOUTS_S, CONNECTIONS),
+            client.Identity(CLIENT, key),
+            retry=UNSENT,
+        )
 
     def query(
         self,
@@ -146,14 +133,13 @@ class Gateway:
 
         Newest first; only those before an instant, or only one exchange, when these are given.
         """
-        path = f"/r1/{INSTANCE}/{MEMBER_CLASS}/{member}/{subsystem}/findUsage"
+        service = f"{INSTANCE}/{MEMBER_CLASS}/{member}/{subsystem}/findUsage"
         asked: dict[str, Any] = {"limit": limit, "offset": offset}
         if before is not None:
             asked["before"] = before.isoformat()
         if exchange is not None:
             asked["exchange"] = exchange
-        answer = self._send("POST", path, label=subsystem, purpose=purpose,
-                            body=asked, extra={})  # fmt: skip
+        answer = self._send("POST", service, "", label=subsystem, purpose=purpose, body=asked)
         return read_usages(_json(answer, subsystem), register=subsystem)
 
     def _call(  # noqa: PLR0913, an exchange is all of these
@@ -166,54 +152,53 @@ class Gateway:
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         message: str | None = None,
-    ) -> requests.Response:
-        subsystem, _, service = register.partition("/")
-        base = f"/r1/{INSTANCE}/{MEMBER_CLASS}/{owner_of(register)}/{subsystem}/{service}"
-        extra = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return self._send(method, base + path, label=register, purpose=purpose, body=body,
-                          extra=extra, message=message)  # fmt: skip
+    ) -> client.Answer:
+        owner = owner_of(register)
+        return self._send(
+            method, f"{INSTANCE}/{MEMBER_CLASS}/{owner}/{register}", path, label=register,
+            purpose=purpose, body=body, idempotency_key=idempotency_key, message=message,
+        )  # fmt: skip
 
     def _send(  # noqa: PLR0913, an exchange is all of these
         self,
         method: str,
+        service: str,
         path: str,
         *,
         label: str,
         purpose: Purpose,
         body: Mapping[str, Any] | None,
-        extra: Mapping[str, str],
+        idempotency_key: str | None = None,
         message: str | None = None,
-    ) -> requests.Response:
+    ) -> client.Answer:
         message = message or str(uuid.uuid4())
-        headers = {**purpose.headers(), **extra, "X-Road-Id": message}
-        content = None
-        if body is not None:
-            content = canonical_json(body)
-            headers["Content-Type"] = "application/json"
         try:
-            answer = self._session.request(
-                method, self._address + path, data=content, headers=headers, timeout=TIMEOUTS_S,
-                allow_redirects=False,
+            answer = self._client.request(
+                method, service, path, purpose=purpose.as_sent(), body=body, message_id=message,
+                idempotency_key=idempotency_key,
             )  # fmt: skip
-        except requests.RequestException as error:
-            log.warning("exchange_unanswered register=%s message=%s error=%s",
-                        label, message, type(error).__name__)  # fmt: skip
+        except client.Fault as fault:
+            raise _fault(fault, label, message) from fault
+        except client.NoAnswer as error:
+            log.warning("exchange_unanswered register=%s message=%s reason=%s",
+                        label, message, error.facts["reason"])  # fmt: skip
             raise Unavailable("register.unavailable", register=label) from error
-        if answer.ok:
+        if answer.is_ok:
             return answer
-        raise _fault(answer, label, message)
+        raise _said_no(answer, label, message)
 
 
-def _fault(answer: requests.Response, register: str, message: str) -> Exception:
-    code = answer.headers.get("X-Road-Error", "")
-    status = answer.status_code
-    log.warning("exchange_refused register=%s message=%s status=%s fault=%s",
-                register, message, status, code or "-")  # fmt: skip
-    if code:
-        refused = any(word in code.lower() for word in _NOT_ALLOWED)
-        if refused or status in {400, 401, 403, 404, 413}:
-            return Refused(code, register=register)
-        return Unavailable("register.unavailable", register=register, fault=code)
+def _fault(fault: client.Fault, register: str, message: str) -> Exception:
+    log.warning("exchange_refused register=%s message=%s status=%s fault=%s detail=%s",
+                register, message, fault.http_status, fault.code, fault.detail)  # fmt: skip
+    if isinstance(fault, client.NotNow):
+        return Unavailable("register.unavailable", register=register, fault=fault.code)
+    return Refused(fault.code, register=register)
+
+
+def _said_no(answer: client.Answer, register: str, message: str) -> Exception:
+    status = answer.status
+    log.warning("exchange_answered register=%s message=%s status=%s", register, message, status)
     if status == 404:
         return Missing("register.no-record", register=register)
     if status in {409, 412}:
@@ -223,30 +208,10 @@ def _fault(answer: requests.Response, register: str, message: str) -> Exception:
     return Refused(_said(answer) or "register.refused", register=register)
 
 
-# Fault codes by which a node says "no" rather than "not now", in old and new spelling.
-_NOT_ALLOWED = (
-    "accessdenied",
-    "access_denied",
-    "invalid_client",
-    "invalidclient",
-    "ssl_authentication",
-    "sslauthentication",
-    "purpose",
-    "legal_basis",
-    "unknown_service",
-    "unknownservice",
-    "unknown_member",
-    "unknownmember",
-    "service_disabled",
-    "badrequest",
-    "bad_request",
-)
-
-
-def _said(answer: requests.Response) -> str:
+def _said(answer: client.Answer) -> str:
     try:
         value = answer.json()
-    except ValueError:
+    except Invalid:
         return ""
     if not isinstance(value, dict):
         return ""
@@ -254,17 +219,17 @@ def _said(answer: requests.Response) -> str:
     return code if isinstance(code, str) and len(code) <= 80 else ""
 
 
-def _records(answer: requests.Response, register: str) -> tuple[Record, ...]:
+def _records(answer: client.Answer, register: str) -> tuple[Record, ...]:
     records = _json(answer, register).get("records")
     if not isinstance(records, list):
         raise Unavailable("register.unavailable", register=register, problem="form")
     return tuple(read_record(item, register=register) for item in records)
 
 
-def _json(answer: requests.Response, register: str) -> dict[str, Any]:
+def _json(answer: client.Answer, register: str) -> dict[str, Any]:
     try:
         value = answer.json()
-    except ValueError as error:
+    except Invalid as error:
         raise Unavailable("register.unavailable", register=register, problem="json") from error
     if not isinstance(value, dict):
         raise Unavailable("register.unavailable", register=register, problem="json")

@@ -19,6 +19,8 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "CRITICAL"},
         "django.server": {"level": "CRITICAL"},
         "oauthlib": {"level": "WARNING"},
+        # Of each request its whole address, which is the caller's business alone.
+        "httpx": {"level": "WARNING"},
         # Each start of each role would list every periodic job, twice.
         "procrastinate.blueprints": {"level": "WARNING"},
         "procrastinate.periodic": {"level": "WARNING"},
