@@ -8,23 +8,26 @@ from pencere.countries.country import Country
 from pencere.gateway.node_file import write_node_file
 from pencere.ops.installation import Installation
 from pencere.registers.lint import load_registers
+from pencere.web.stateregister.domain.exchange_data import read_exchange
 
 PORTAL = "AZ/GOV/idda/portal"
 TIMEOUT_S = 10
+CONSUMERS = ("dma/employment", "mia/inquiry")
 
 
 def served(country: Country) -> dict[str, list[str]]:
-    """Return the subsystems that each node (by role) serves."""
-    registers = {
-        f"AZ/GOV/{register.owner}/{register.code.partition('/')[0]}"
-        for register in load_registers(country).values()
-    }
-    return {"gateway-portal": [PORTAL], "gateway-agencies": sorted(registers)}
+    """Return the subsystems that each node (by role) serves: the portal's own, and all others."""
+    data = read_exchange(country)
+    systems = {f"{data.instance}/{data.member_class}/{system}" for system in data.systems}
+    return {"gateway-portal": [PORTAL], "gateway-agencies": sorted(systems - {PORTAL})}
 
 
 def write_node_files(installation: Installation, country: Country) -> None:
     """Write both files anew: addresses change with the base port."""
-    subsystems = served(country)
+    registers = {
+        f"AZ/GOV/{register.owner}/{register.code.partition('/')[0]}"
+        for register in load_registers(country).values()
+    }
     for node in NODES:
         write_node_file(
             installation.run / f"{node.role}.json",
@@ -35,13 +38,18 @@ def write_node_files(installation: Installation, country: Country) -> None:
                     "bearer": installation.secret("registers"),
                     "timeout_s": TIMEOUT_S,
                 }
-                for subsystem in subsystems[node.role]
-                if subsystem != PORTAL
-            },
+                for subsystem in sorted(registers)
+            }
+            if node.role != "gateway-portal"
+            else {},
         )
 
 
 def _clients(installation: Installation, node: Node) -> dict[str, str]:
-    if node.role != "gateway-portal":
-        return {}
-    return {PORTAL: installation.secret("client/portal")}
+    if node.role == "gateway-portal":
+        return {PORTAL: installation.secret("client/portal")}
+    # Systems of the demonstration that ask and are not asked.
+    return {
+        f"AZ/GOV/{system}": installation.secret(f"client/{system.replace('/', '-')}")
+        for system in CONSUMERS
+    }

@@ -9,8 +9,11 @@ from pencere.countries.country import Country
 from pencere.kernel.datafile import Node
 from pencere.kernel.text import Text
 
-# Answered by the node of the provider itself.
-BUILT_IN = "findUsage"
+# Answered by the node of the provider itself, and what an agreement about each opens.
+BUILT_IN = {
+    "findUsage": (("POST", "**"), ("GET", "/v2/*"), ("GET", "/v3/*")),
+    "getSuppressions": (("POST", "**"),),
+}
 DEMANDS = ("purpose", "legal-basis", "case", "person", "user")
 Endpoints = tuple[tuple[str, str], ...]
 
@@ -52,6 +55,12 @@ class AgreementEntry:
     demands: tuple[str, ...]
     first_day: date
     last_day: date
+    fields: tuple[str, ...] = ()
+    represents: tuple[str, ...] = ()
+    rate: Mapping[str, object] | None = None
+    quota: Mapping[str, object] | None = None
+    consent: bool = False
+    suppress: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,19 @@ class ExchangeData:
     systems: Mapping[str, SystemEntry]
     services: Mapping[str, ServiceEntry]
     agreements: tuple[AgreementEntry, ...]
+    consent_register: str | None = None
+
+
+_KEYS_OF_AGREEMENT = frozenset(
+    {
+        "consumer", "service", "access", "purposes", "bases", "demands", "from", "until",
+        "fields", "represents", "rate", "quota", "consent", "suppress",
+    }
+)  # fmt: skip
+_TOP_KEYS = frozenset(
+    {"instance", "class", "systems", "accesses", "services", "agreements", "consent_register"}
+)
+_LANGUAGES = frozenset({"az", "en", "ru"})
 
 
 def read_exchange(country: Country) -> ExchangeData:
@@ -72,6 +94,7 @@ def read_exchange(country: Country) -> ExchangeData:
         Misconfigured: file, key, value and a valid example.
     """
     top = Node.of_file(country.folder / "exchange.yaml")
+    _known(top, _TOP_KEYS)
     systems = {key: _system(key, node, country) for key, node in top.children("systems").items()}
     given = top.child("accesses")
     accesses = {str(key): _endpoints(given, key) for key in given.values}
@@ -81,6 +104,7 @@ def read_exchange(country: Country) -> ExchangeData:
         system, _, code = key.rpartition("/")
         if system not in systems:
             raise top.child("services").wrong(key, f"{next(iter(systems))}/service")
+        _known(node, _LANGUAGES | {"demands"})
         services[key] = ServiceEntry(key, system, code, node.own_text(), every, _demands(node))
     agreements = tuple(
         _agreement(key, node, country, systems, services, accesses)
@@ -92,10 +116,19 @@ def read_exchange(country: Country) -> ExchangeData:
         systems=MappingProxyType(systems),
         services=MappingProxyType(services),
         agreements=agreements,
+        consent_register=top.string("consent_register") if top.has("consent_register") else None,
     )
 
 
+def _known(node: Node, keys: frozenset[str]) -> None:
+    """Refuse a key that nobody reads: a misspelt restriction would restrict nothing."""
+    for key in node.values:
+        if key not in keys:
+            raise node.wrong(key, f"one of {', '.join(sorted(keys))}")
+
+
 def _system(key: str, node: Node, country: Country) -> SystemEntry:
+    _known(node, _LANGUAGES | {"basis"})
     body, _, code = key.partition("/")
     basis = node.string("basis", next(iter(country.acts)))
     if body not in country.bodies or not code:
@@ -113,11 +146,12 @@ def _agreement(  # noqa: PLR0913, PLR0917 - an agreement names all of these
     services: Mapping[str, ServiceEntry],
     accesses: Mapping[str, Endpoints],
 ) -> AgreementEntry:
+    _known(node, _KEYS_OF_AGREEMENT)
     consumer, service = node.string("consumer"), node.string("service")
     provider, _, code = service.rpartition("/")
     if consumer not in systems:
         raise node.wrong("consumer", next(iter(systems)))
-    is_built_in = code == BUILT_IN and provider in systems
+    is_built_in = code in BUILT_IN and provider in systems
     if not is_built_in and service not in services:
         raise node.wrong("service", next(iter(services)))
     access = "" if is_built_in else node.string("access", next(iter(accesses)))
@@ -138,13 +172,36 @@ def _agreement(  # noqa: PLR0913, PLR0917 - an agreement names all of these
         consumer=consumer,
         provider=provider,
         service_code=code,
-        endpoints=(("POST", "**"),) if is_built_in else accesses[access],
+        endpoints=BUILT_IN[code] if is_built_in else accesses[access],
         purposes=purposes,
         legal_bases=tuple(sorted({*bases, *(country.purposes[one].basis for one in purposes)})),
         demands=_demands(node),
         first_day=first,
         last_day=last,
+        fields=node.strings("fields", ("number", "issued")),
+        represents=node.strings("represents", ("GOV/dyp",)),
+        rate=_mapping(node, "rate", {"per_second": 20, "burst": 40}),
+        quota=_mapping(node, "quota", {"per": "day", "count": 1000}),
+        consent=_flag(node, "consent"),
+        suppress=_mapping(node, "suppress", {"bases": ["an act"], "days": 30}),
     )
+
+
+def _mapping(node: Node, key: str, example: dict[str, object]) -> Mapping[str, object] | None:
+    """Return a mapping with exactly the keys of the example."""
+    if not node.has(key):
+        return None
+    value = node.values[key]
+    if not isinstance(value, Mapping) or value.keys() != example.keys():
+        raise node.wrong(key, example)
+    return MappingProxyType({str(name): part for name, part in value.items()})
+
+
+def _flag(node: Node, key: str) -> bool:
+    value = node.values.get(key, False)
+    if not isinstance(value, bool):
+        raise node.wrong(key, "true")
+    return value
 
 
 def _demands(node: Node) -> tuple[str, ...]:
