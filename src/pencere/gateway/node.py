@@ -11,24 +11,26 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from pencere.gateway import health
+from pencere.gateway import front
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.source import DirectorySource
-from pencere.gateway.exchange import consumer, metadata, provider
+from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
+from pencere.gateway.log.quotas import QuotaCounter
+from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
-from pencere.gateway.wire.faults import Fault, Kind, client_fault, server_fault
+from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.message import Limits, Request
 from pencere.kernel.http.server import HttpServer, Respond
@@ -68,6 +70,8 @@ class Node:
             upstreams=Upstreams(config.limits.body_bytes),
             metrics=Metrics(),
             loop=asyncio.get_running_loop(),
+            quotas=QuotaCounter(config.database_url),
+            refusals=RefusalLog(config.database_url),
         )
         self.usage = UsageReader(config.database_url, self._sealer)
         self.stamper = (
@@ -82,6 +86,7 @@ class Node:
             if config.tsa_url
             else None
         )
+        self._front = front.Front(self.core, self.stamper, self._metrics)
         self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
         self._link = HttpServer(
             self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
@@ -120,6 +125,8 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.usage.stop()
+        await core.quotas.stop()
+        await core.refusals.stop()
         await core.log.stop()
         if self.stamper is not None:
             await self.stamper.stop()
@@ -132,29 +139,7 @@ class Node:
     # Clients
 
     def _on_client(self, request: Request, respond: Respond) -> None:
-        path = request.target.partition("?")[0]
-        if path.startswith("/r1/"):
-            consumer.handle(self.core, request, respond)
-        elif path == "/healthz":
-            respond(*health.answer(self.core, self.stamper))
-        elif path == "/metrics":
-            respond(200, [(b"content-type", b"text/plain; version=0.0.4")], self._metrics())
-        elif path == "/listClients":
-            self._list_clients(request, respond)
-        else:
-            fault = client_fault(
-                Kind.INTERNAL_ERROR,
-                "nothing is here; services are under /r1/, members at /listClients",
-            )
-            consumer.answer_fault(self.core, request, respond, fault)
-
-    def _list_clients(self, request: Request, respond: Respond) -> None:
-        query = request.target.partition("?")[2]
-        try:
-            directory = self.core.directory.for_client()
-            respond(*metadata.list_clients(directory, query, request.header(b"accept") or b""))
-        except Fault as fault:
-            consumer.answer_fault(self.core, request, respond, fault)
+        front.handle(self._front, request, respond)
 
     def _refuse_client(self, status: int, message: str) -> tuple[int, Headers, bytes]:
         fault = client_fault(_REFUSALS.get(status, Kind.INTERNAL_ERROR), message)
@@ -194,6 +179,9 @@ class Node:
 
     def _on_directory(self, directory: Directory) -> None:
         self.core.peers.on_directory(directory)
+        self.core.rates.forget_others(
+            {one.identifier for group in directory.agreements.values() for one in group}
+        )
 
     async def _look(self) -> None:
         """Notice within a second what changed on disk and with the time-stamps."""

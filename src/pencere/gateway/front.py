@@ -1,0 +1,82 @@
+"""What a node answers on its clients' port, as one table: path or prefix to handler.
+
+A path that ends in a slash stands for everything below it. Which information system asks, and
+whether it may, is the handler's to find out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pencere.gateway import health
+from pencere.gateway.exchange import consumer, metadata
+from pencere.gateway.exchange.core import Core
+from pencere.gateway.log.stamps import Stamper
+from pencere.gateway.wire.faults import Fault, Kind, client_fault
+from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import Respond
+
+
+@dataclass(frozen=True)
+class Front:
+    """What handlers are given besides the request."""
+
+    core: Core
+    stamper: Stamper | None
+    # The text of `/metrics` as it is now.
+    metrics: Callable[[], bytes]
+
+
+Handler = Callable[[Front, Request, Respond], None]
+
+
+def _exchange(front: Front, request: Request, respond: Respond) -> None:
+    consumer.handle(front.core, request, respond)
+
+
+def _health(front: Front, request: Request, respond: Respond) -> None:
+    del request
+    respond(*health.answer(front.core, front.stamper))
+
+
+def _metrics(front: Front, request: Request, respond: Respond) -> None:
+    del request
+    respond(200, [(b"content-type", b"text/plain; version=0.0.4")], front.metrics())
+
+
+def _list_clients(front: Front, request: Request, respond: Respond) -> None:
+    query = request.target.partition("?")[2]
+    directory = front.core.directory.for_client()
+    respond(*metadata.list_clients(directory, query, request.header(b"accept") or b""))
+
+
+PATHS: Mapping[str, Handler] = {
+    "/r1/": _exchange,
+    "/healthz": _health,
+    "/metrics": _metrics,
+    "/listClients": _list_clients,
+}
+
+
+def handle(front: Front, request: Request, respond: Respond) -> None:
+    """Answer a client; a `Fault` that a handler raises is answered in the node's style."""
+    path = request.target.partition("?")[0]
+    try:
+        find(path)(front, request, respond)
+    except Fault as fault:
+        consumer.answer_fault(front.core, request, respond, fault)
+
+
+def find(path: str) -> Handler:
+    """Return the handler of a path; the longest prefix wins."""
+    exact = PATHS.get(path)
+    if exact is not None:
+        return exact
+    end = len(path)
+    while (end := path.rfind("/", 0, end)) >= 0:
+        found = PATHS.get(path[: end + 1])
+        if found is not None:
+            return found
+    raise client_fault(
+        Kind.INTERNAL_ERROR,
+        "nothing is here; services are under /r1/, members at /listClients",
+    )
