@@ -48,6 +48,7 @@ class Grant:
     service: Service
     agreement: str
     endpoint: str
+    terms: Agreement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,9 @@ def _right(directory: Directory, question: Question, service: Service) -> Grant:
         lacking = _missing(service, agreement, question)
         if lacking:
             missing = missing or lacking
+            reasons.append(f"agreement {agreement.identifier}: needs {', '.join(lacking)}")
             continue
-        return Grant(service, agreement.identifier, f"{endpoint.method} {endpoint.path}")
+        return Grant(service, agreement.identifier, f"{endpoint.method} {endpoint.path}", agreement)
     if missing:
         header = missing[0]
         raise server_fault(

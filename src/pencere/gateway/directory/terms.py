@@ -41,9 +41,11 @@ def parse_rate(entry: Mapping[str, Any] | None) -> Rate | None:
     if entry is None:
         return None
     per_second = float(entry["per_second"])
+    if not (math.isfinite(per_second) and per_second > 0):
+        raise ValueError("a rate is a number of requests a second, more than 0")
     burst = int(entry.get("burst", max(1, math.ceil(per_second))))
-    if not (math.isfinite(per_second) and per_second > 0 and burst >= 1):
-        raise ValueError("a rate is more than nothing a second, with a burst of at least 1")
+    if burst < 1:
+        raise ValueError("the burst of a rate is at least 1")
     return Rate(per_second, burst)
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange import refusals
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.http.client import Failure, Reply, Trouble
 from pencere.gateway.log.rows import ResponseRow
@@ -26,7 +27,6 @@ from pencere.gateway.wire.faults import (
     Kind,
     Side,
     client_fault,
-    new_detail,
     render,
 )
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
@@ -52,13 +52,18 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
 def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -> None:
     """Answer a client with a fault in the node's style, and leave its number in the journal."""
     style = core.config.style
-    code, detail = style.code(fault), new_detail()
-    kind, body = render(code, fault.message, detail, request.header(b"accept") or b"")
+    code, status = style.code(fault), style.status(fault)
+    kind, body = render(code, fault.message, fault.detail, request.header(b"accept") or b"")
     headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
     if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
         headers.append((b"retry-after", b"1"))
-    log.warning("exchange_refused code=%s detail=%s reason=%r", fault.code, detail, fault.message)
-    respond(style.status(fault), headers, body)
+    elif fault.retry_after_s is not None:
+        headers.append((b"retry-after", str(fault.retry_after_s).encode("ascii")))
+    log.warning(
+        "exchange_refused code=%s detail=%s reason=%r", fault.code, fault.detail, fault.message
+    )
+    core.refusals.add(refusals.of_client(core, request, fault, status))
+    respond(status, headers, body)
 
 
 class ConsumerExchange:
@@ -372,7 +377,7 @@ def _node_fault(reply: Reply, peer: NodeEntry) -> Fault:
     """What the other node refused before it could sign an answer to this request."""
     try:
         content = json.loads(reply.body)
-        return Fault(Side.SERVER, Kind[content["kind"]], str(content["message"]))
+        return Fault.from_node(content["kind"], content)
     except (ValueError, KeyError, TypeError):
         return client_fault(
             Kind.NETWORK_ERROR, f"Node {peer.identifier} answered with status {reply.status}"
@@ -382,6 +387,6 @@ def _node_fault(reply: Reply, peer: NodeEntry) -> Fault:
 def _carried_fault(kind: bytes, body: bytes) -> Fault:
     try:
         content = json.loads(body)
-        return Fault(Side.SERVER, Kind[kind.decode("ascii")], str(content["message"]))
+        return Fault.from_node(kind.decode("ascii"), content)
     except (ValueError, KeyError, TypeError):
         return client_fault(Kind.INCONSISTENT_RESPONSE, "the other node's fault is unreadable")

@@ -12,7 +12,10 @@ from pencere.gateway.directory.model import NodeEntry, fingerprint_of
 from pencere.gateway.directory.rights import EXAMPLES, Question
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.exchange.peers import Peers
+from pencere.gateway.exchange.rates import RateLimiter
 from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.log.quotas import QuotaCounter
+from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.rows import RequestRow
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.writer import LogWriter
@@ -51,6 +54,9 @@ class Core:
     upstreams: Upstreams
     metrics: Metrics
     loop: asyncio.AbstractEventLoop
+    quotas: QuotaCounter
+    refusals: RefusalLog
+    rates: RateLimiter = field(default_factory=RateLimiter)
     in_flight: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""

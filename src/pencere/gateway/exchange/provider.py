@@ -12,20 +12,22 @@ from datetime import datetime
 from uuid import UUID
 
 from pencere.gateway.directory.rights import decide
-from pencere.gateway.exchange import builtin
+from pencere.gateway.exchange import builtin, limits, refusals
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.upstreams import fault_of
 from pencere.gateway.http.client import Failure, Reply
 from pencere.gateway.log.leaves import access_leaf
+from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor
-from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, new_detail, server_fault
+from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, server_fault
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
+from pencere.kernel.clock import local_date
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
 
@@ -52,7 +54,7 @@ def handle(core: Core, usage: UsageReader, request: Request, respond: Respond) -
 def unsigned_fault(fault: Fault) -> tuple[int, head.Headers, bytes]:
     """Return the answer to what was not, or not provably, a request of another node."""
     log.warning("link_refused code=%s", fault.code)
-    body = json.dumps({"kind": fault.kind.name, "message": fault.message}).encode()
+    body = json.dumps({"kind": fault.kind.name, **fault.to_node()}).encode()
     return _STYLE.status(fault), [(b"content-type", b"application/json")], body
 
 
@@ -155,6 +157,11 @@ class ProviderExchange:
         self._grant = decide(
             self._directory, shared.question(client, target, self._head.method, facts, now)
         )
+        terms = self._grant.terms
+        if terms is not None and terms.rate is not None:
+            wait_s = core.rates.take(terms.identifier, terms.rate, core.loop.time())
+            if wait_s:
+                raise limits.too_fast(terms.identifier, terms.rate, wait_s)
         row = shared.request_row(
             core,
             side=SIDE,
@@ -186,6 +193,29 @@ class ProviderExchange:
         if outcome is Outcome.FAILED:
             self.refuse_signed(server_fault(Kind.LOGGING_FAILED, "the request could not be logged"))
             return
+        terms = self._grant.terms
+        if terms is not None and terms.quota is not None:
+            # After the log, so that a replay costs nothing of it.
+            self._core.quotas.take(
+                terms.identifier, terms.quota, local_date(self._core.now()), self._on_counted
+            )
+            return
+        self._call_or_refuse()
+
+    def _on_counted(self, taken: Taken) -> None:
+        if taken is Taken.TAKEN:
+            self._call_or_refuse()
+            return
+        terms = self._grant.terms
+        assert terms is not None  # noqa: S101  # its quota was counted
+        assert terms.quota is not None  # noqa: S101
+        self._conclude_fault(
+            limits.too_many(terms.identifier, terms.quota, self._core.now())
+            if taken is Taken.EXHAUSTED
+            else server_fault(Kind.LOGGING_FAILED, "the quota could not be counted; ask again")
+        )
+
+    def _call_or_refuse(self) -> None:
         try:
             self._call()
         except Fault as fault:
@@ -222,10 +252,23 @@ class ProviderExchange:
         core.upstreams.send(
             upstream,
             target,
-            (self._head.method, self._head.headers, self._envelope.body),
+            (self._head.method, self._outgoing(), self._envelope.body),
             timeout_s=upstream.timeout_s or service.timeout_s,
             done=self._on_upstream,
         )
+
+    def _outgoing(self) -> head.Headers:
+        """Return the headers for the service: the signed ones, and under which terms it answers.
+
+        The other node is not believed to have dropped what only this one may say.
+        """
+        headers = [pair for pair in self._head.headers if pair[0].lower() not in head.TERMS]
+        terms = self._grant.terms
+        if terms is not None:
+            headers.append((b"pencere-agreement", terms.identifier.encode("utf-8")))
+            if terms.fields:
+                headers.append((b"pencere-fields", ",".join(terms.fields).encode("ascii")))
+        return headers
 
     def _on_upstream(self, reply: Reply | Failure) -> None:
         if isinstance(reply, Failure):
@@ -337,7 +380,8 @@ class ProviderExchange:
     def _pack_fault(
         self, fault: Fault
     ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
-        body = json.dumps({"message": fault.message, "detail": new_detail()}).encode()
+        self._keep_refusal(fault)
+        body = json.dumps(fault.to_node()).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"pencere-fault", fault.kind.name.encode("ascii")),
@@ -371,6 +415,21 @@ class ProviderExchange:
         )
         proof = core.sign(statement)
         return statement, proof, wire.Envelope(block, body, proof.to_bytes()), now
+
+    def _keep_refusal(self, fault: Fault) -> None:
+        core = self._core
+        core.refusals.add(
+            refusals.of_peer(
+                core,
+                fault,
+                exchange=self._statement.exchange,
+                client=self._client,
+                target=self._target,
+                method=self._head.method,
+                facts=self._facts,
+                status=_STYLE.status(fault),
+            )
+        )
 
     def _finish(self, fault: str) -> None:
         core = self._core

@@ -8,8 +8,11 @@ like the protocol itself.
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+from uuid import UUID
 from xml.sax.saxutils import escape
 
 from pencere.kernel.errors import PencereError
@@ -46,6 +49,8 @@ class Kind(Enum):
     SERVICE_TYPE = ("ServiceType", "service_type", 400, True)
     SERVICE_MISSING_URL = ("ServiceMissingUrl", "service_missing_url", 502, True)
     LOGGING_FAILED = ("LoggingFailed", "logging_failed", 503, True)
+    RATE_EXCEEDED = ("RateExceeded", "rate_exceeded", 429, False)
+    QUOTA_EXCEEDED = ("QuotaExceeded", "quota_exceeded", 429, False)
     MISSING_HEADER = ("MissingHeader", "missing_header", 400, False)
     INVALID_HEADER = ("InvalidHeader", "invalid_header", 400, False)
     HEAD_TOO_LARGE = ("HeadTooLarge", "head_too_large", 431, False)
@@ -70,17 +75,49 @@ class Fault(PencereError):  # noqa: N818  # the protocol's own word
     """The gateway refuses.
 
     `message` is for the calling programmer and never holds a value of a person; `reasons` say
-    more to an operator.
+    more to an operator. `detail` is the number under which operators of both nodes find it.
     """
 
-    def __init__(
-        self, side: Side, kind: Kind, message: str, *, reasons: tuple[str, ...] = ()
+    def __init__(  # noqa: PLR0913
+        self,
+        side: Side,
+        kind: Kind,
+        message: str,
+        *,
+        reasons: tuple[str, ...] = (),
+        retry_after_s: int | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(f"server.{side.value[1]}.{kind.snake}", message=message)
         self.side = side
         self.kind = kind
         self.message = message
         self.reasons = reasons
+        self.retry_after_s = retry_after_s
+        self.detail = detail or new_detail()
+
+    @classmethod
+    def from_node(cls, kind: str, content: Mapping[str, Any]) -> "Fault":
+        """Return what another node said.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no fault of a node.
+        """
+        wait = content.get("retry_after")
+        return cls(
+            Side.SERVER,
+            Kind[kind],
+            str(content["message"]),
+            retry_after_s=int(wait) if wait is not None else None,
+            detail=str(UUID(content["detail"])) if "detail" in content else "",
+        )
+
+    def to_node(self) -> dict[str, Any]:
+        """Return what the other node is told besides the kind."""
+        told: dict[str, Any] = {"message": self.message, "detail": self.detail}
+        if self.retry_after_s is not None:
+            told["retry_after"] = self.retry_after_s
+        return told
 
 
 def client_fault(kind: Kind, message: str) -> Fault:
@@ -88,9 +125,15 @@ def client_fault(kind: Kind, message: str) -> Fault:
     return Fault(Side.CLIENT, kind, message)
 
 
-def server_fault(kind: Kind, message: str, *, reasons: tuple[str, ...] = ()) -> Fault:
+def server_fault(
+    kind: Kind,
+    message: str,
+    *,
+    reasons: tuple[str, ...] = (),
+    retry_after_s: int | None = None,
+) -> Fault:
     """Return a fault of the provider's node."""
-    return Fault(Side.SERVER, kind, message, reasons=reasons)
+    return Fault(Side.SERVER, kind, message, reasons=reasons, retry_after_s=retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)

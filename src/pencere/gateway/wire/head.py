@@ -23,12 +23,14 @@ _HOP = frozenset(
         b"content-length", b"server", b"expect",
     }
 )  # fmt: skip
+# Said by the provider's node to its service alone.
+TERMS = frozenset({b"pencere-fields", b"pencere-agreement"})
 # Set by the gateway; whoever else sends them pretends to be it.
-_FROM_CLIENT = _HOP | {
+_FROM_CLIENT = _HOP | TERMS | {
     b"x-road-request-id", b"x-road-request-hash", b"x-road-service", b"x-road-error",
-    b"pencere-client-key", b"proxy-connection",
+    b"pencere-client-key", b"pencere-operator-key", b"proxy-connection", b"pencere-fault",
 }  # fmt: skip
-_FROM_PROVIDER = _HOP | {
+_FROM_PROVIDER = _HOP | TERMS | {
     b"x-road-id", b"x-road-request-id", b"x-road-request-hash", b"x-road-client",
     b"x-road-service", b"x-road-error", b"proxy-connection", b"date", b"pencere-fault",
 }  # fmt: skip
