@@ -19,6 +19,10 @@ ONLY_ADDED_TO = {
     "payments_callback",
     "payments_chargeevent",
     "payments_entry",
+    "stateregister_act",
+    "stateregister_description",
+    "stateregister_document",
+    "stateregister_signature",
 }
 
 

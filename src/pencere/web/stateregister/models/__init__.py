@@ -1,10 +1,37 @@
 """Tables of the app, one noun a module."""
 
-from pencere.web.stateregister.models.agreement import Agreement
+from pencere.web.stateregister.models.accord import Accord, AccordState, Signature
+from pencere.web.stateregister.models.act import Act
+from pencere.web.stateregister.models.agreement import Agreement, Force
+from pencere.web.stateregister.models.application import Application, Kind, State
 from pencere.web.stateregister.models.body import Body
+from pencere.web.stateregister.models.description import Description
+from pencere.web.stateregister.models.document import Document
+from pencere.web.stateregister.models.duty import Duty
 from pencere.web.stateregister.models.node import Node
 from pencere.web.stateregister.models.publication import Publication
+from pencere.web.stateregister.models.series import Series
 from pencere.web.stateregister.models.service import Service
-from pencere.web.stateregister.models.system import System
+from pencere.web.stateregister.models.system import Stage, System
 
-__all__ = ["Agreement", "Body", "Node", "Publication", "Service", "System"]
+__all__ = [
+    "Accord",
+    "AccordState",
+    "Act",
+    "Agreement",
+    "Application",
+    "Body",
+    "Description",
+    "Document",
+    "Duty",
+    "Force",
+    "Kind",
+    "Node",
+    "Publication",
+    "Series",
+    "Service",
+    "Signature",
+    "Stage",
+    "State",
+    "System",
+]

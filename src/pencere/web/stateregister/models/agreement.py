@@ -6,10 +6,21 @@ from django.db.models import F, Q
 from pencere.web.stateregister.models.system import System
 
 
+class Force(models.TextChoices):
+    """Whether an agreement gives its right now."""
+
+    IN_FORCE = "in-force"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
 class Agreement(models.Model):
     """A right. `service_code` may be one that the node itself answers, such as findUsage.
 
-    Dates are days in Baku, both included.
+    Dates are days in Baku, both included. `rate` is `{"per_second", "burst"}`, `quota`
+    `{"per": "day"|"month", "count"}`; an empty list of `fields` or `represents` does not
+    restrict. `accord` is the signed text; None: founded by law. `is_acted_on`: people decided
+    about it, so the country's data no longer changes it.
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -23,6 +34,18 @@ class Agreement(models.Model):
     first_day = models.DateField()
     last_day = models.DateField()
     is_active = models.BooleanField(default=True)
+    force = models.CharField(max_length=20, choices=Force.choices, default=Force.IN_FORCE)
+    fields = models.JSONField(default=list)
+    represents = models.JSONField(default=list)
+    rate = models.JSONField(null=True)
+    quota = models.JSONField(null=True)
+    consent = models.BooleanField(default=False)
+    # `{"bases": [act ids], "days": n}`: where the law lets an access stay hidden for a time.
+    suppress = models.JSONField(null=True)
+    accord = models.ForeignKey(
+        "stateregister.Accord", null=True, on_delete=models.PROTECT, related_name="rights"
+    )
+    is_acted_on = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

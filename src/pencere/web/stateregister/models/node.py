@@ -17,6 +17,10 @@ class Node(models.Model):
     certificates = models.JSONField(default=list)
     serves = models.ManyToManyField(System, related_name="nodes")
     is_active = models.BooleanField(default=True)
+    # Nodes of one name serve together.
+    name = models.CharField(max_length=200, blank=True, default="")
+    is_suspended = models.BooleanField(default=False)
+    is_acted_on = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.identifier

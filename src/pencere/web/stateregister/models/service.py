@@ -21,6 +21,12 @@ class Service(models.Model):
     timeout_s = models.PositiveIntegerField(default=10)
     disabled_notice = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
+    # Code of the purpose whose consent of the person is needed; empty: none.
+    consent = models.CharField(max_length=60, blank=True, default="")
+    # Where the service itself gives its OpenAPI description: a path behind its address.
+    description = models.CharField(max_length=200, blank=True, default="")
+    # SHA-256 in hex of its OpenAPI description among the register's documents; empty: none.
+    openapi_sha256 = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         constraints = [
