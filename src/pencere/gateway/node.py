@@ -20,6 +20,7 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.quotas import QuotaCounter
@@ -69,6 +70,7 @@ class Node:
             peers=peers,
             upstreams=Upstreams(config.limits.body_bytes),
             metrics=Metrics(),
+            keys=NodeKeys.of(config),
             loop=asyncio.get_running_loop(),
             quotas=QuotaCounter(config.database_url),
             refusals=RefusalLog(config.database_url),
@@ -102,9 +104,9 @@ class Node:
         core.directory.load()
         started = core.now()
         await core.log.start()
-        self.link_address = await self._link.start(
-            config.link_host, config.link_port, server_tls(config)
-        )
+        tls = server_tls(config)
+        core.keys.watch(tls, core.peers.tls)
+        self.link_address = await self._link.start(config.link_host, config.link_port, tls)
         self.client_address = await self._clients.start(config.client_host, config.client_port)
         make = core.loop.create_task
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]

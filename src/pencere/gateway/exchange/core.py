@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pencere.gateway.config import NodeConfig
-from pencere.gateway.directory.model import NodeEntry, fingerprint_of
+from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import EXAMPLES, Question
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.exchange.peers import Peers
@@ -16,6 +16,7 @@ from pencere.gateway.exchange.rates import RateLimiter
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
+from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log.rows import RequestRow
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.writer import LogWriter
@@ -53,6 +54,7 @@ class Core:
     peers: Peers
     upstreams: Upstreams
     metrics: Metrics
+    keys: NodeKeys
     loop: asyncio.AbstractEventLoop
     quotas: QuotaCounter
     refusals: RefusalLog
@@ -60,10 +62,11 @@ class Core:
     in_flight: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
-    fingerprint: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.fingerprint = fingerprint_of(self.config.signer.certificate)
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate in use, in hex."""
+        return self.keys.current.fingerprint
 
     def now(self) -> datetime:
         """Return the present instant."""
@@ -82,7 +85,7 @@ class Core:
 
     def sign(self, statement: evidence.Statement) -> evidence.Evidence:
         """Sign as this node."""
-        return evidence.sign(statement, self.config.signer)
+        return evidence.sign(statement, self.keys.current.signer)
 
     def check_time(self, evidence_time: str, side: Side) -> datetime:
         """Return the signed time, or refuse what was signed too long ago or in the future."""

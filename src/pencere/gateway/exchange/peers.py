@@ -48,7 +48,7 @@ class Peers:
 
     def __init__(self, config: NodeConfig) -> None:
         self._config = config
-        self._tls = client_tls(config)
+        self.tls = client_tls(config)
         self._pools: dict[str, tuple[NodeEntry, Pool]] = {}
         self._retired: list[Pool] = []
 
@@ -70,6 +70,13 @@ class Peers:
                 self._retired.append(pool)
                 del self._pools[identifier]
 
+    def reopen(self) -> None:
+        """Open new connections from now on: this node shows another certificate."""
+        for _, pool in self._pools.values():
+            pool.close()
+            self._retired.append(pool)
+        self._pools.clear()
+
     async def aclose(self) -> None:
         """Close all connections."""
         for pool in [pool for _, pool in self._pools.values()] + self._retired:
@@ -87,7 +94,7 @@ class Peers:
             Endpoint(
                 node.host,
                 node.port,
-                tls=self._tls,
+                tls=self.tls,
                 is_peer=is_peer,
                 idle_s=30.0,
                 max_body_bytes=self._config.limits.body_bytes + 256 * 1024,
