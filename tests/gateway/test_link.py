@@ -332,9 +332,9 @@ def test_a_row_of_before_the_actor_was_kept_still_says_who_it_was(pair: Pair) ->
         ("GOV/nobody", "server.clientproxy.access_denied"),
         ("COM/mia", "server.clientproxy.access_denied"),
         ("mia", "server.clientproxy.access_denied"),
-        ("GOV/mia/population", "server.clientproxy.invalid_header"),
-        ("GOV//", "server.clientproxy.invalid_header"),
-        ("G" * 201, "server.clientproxy.invalid_header"),
+        ("GOV/mia/population", "server.clientproxy.internal_error"),
+        ("GOV//", "server.clientproxy.internal_error"),
+        ("G" * 201, "server.clientproxy.internal_error"),
     ],
 )
 def test_a_party_that_is_no_member_is_not_represented(pair: Pair, party: str, code: str) -> None:

@@ -176,7 +176,7 @@ def test_a_fault_is_spelt_by_the_settings() -> None:
     ]
 
 
-def test_a_fault_is_xml_for_who_asks_for_xml_first() -> None:
+def test_a_fault_is_xml_for_who_lists_xml_anywhere() -> None:
     kinds = [
         render("c", "a<b", "d", accept)[0]
         for accept in (
@@ -185,6 +185,7 @@ def test_a_fault_is_xml_for_who_asks_for_xml_first() -> None:
             b"application/xml",
             b"text/*;q=0.1",
             b"application/json, text/xml",
+            b"application/json;q=1, Application/XML;q=0, text/xml",
         )
     ]
 
@@ -193,7 +194,8 @@ def test_a_fault_is_xml_for_who_asks_for_xml_first() -> None:
         b"application/json;charset=utf-8",
         b"application/xml;charset=utf-8",
         b"text/xml;charset=utf-8",
-        b"application/json;charset=utf-8",
+        b"text/xml;charset=utf-8",
+        b"application/xml;charset=utf-8",
     ]
     assert b"a&lt;b" in render("c", "a<b", "d", b"text/xml")[1]
 

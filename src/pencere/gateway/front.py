@@ -44,6 +44,8 @@ def _metrics(front: Front, request: Request, respond: Respond) -> None:
 
 
 def _list_clients(front: Front, request: Request, respond: Respond) -> None:
+    if request.method not in {"GET", "HEAD"}:
+        raise client_fault(Kind.INTERNAL_ERROR, "/listClients is asked for with GET")
     query = request.target.partition("?")[2]
     directory = front.core.directory.for_client()
     respond(*metadata.list_clients(directory, query, request.header(b"accept") or b""))

@@ -29,7 +29,12 @@ from pencere.gateway.wire.faults import (
     client_fault,
     render,
 )
-from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
+from pencere.gateway.wire.identifiers import (
+    ServiceTarget,
+    parse_client,
+    parse_server,
+    parse_target,
+)
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
 
@@ -37,13 +42,13 @@ log = logging.getLogger(__name__)
 SIDE = "consumer"
 
 
-def handle(core: Core, request: Request, respond: Respond) -> None:
-    """Begin an exchange for a client, or refuse it."""
+def handle(core: Core, request: Request, respond: Respond, *, own: str = "") -> None:
+    """Begin an exchange for a client, or refuse it; `own` is the node asking for itself."""
     started = core.loop.time()
     try:
         core.admit(Side.CLIENT)
         exchange = ConsumerExchange(core, request, respond, started)
-        exchange.begin()
+        exchange.begin(own)
     except Fault as fault:
         core.metrics.ended(SIDE, fault.code, core.loop.time() - started)
         answer_fault(core, request, respond, fault)
@@ -53,7 +58,8 @@ def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -
     """Answer a client with a fault in the node's style, and leave its number in the journal."""
     style = core.config.style
     code, status = style.code(fault), style.status(fault)
-    kind, body = render(code, fault.message, fault.detail, request.header(b"accept") or b"")
+    accept = b",".join(value for name, value in request.headers if name.lower() == b"accept")
+    kind, body = render(code, fault.message, fault.detail, accept)
     headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
     if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
         headers.append((b"retry-after", b"1"))
@@ -85,14 +91,14 @@ class ConsumerExchange:
         self._response_row: ResponseRow | None = None
         self._fault: Fault | None = None
 
-    def begin(self) -> None:
+    def begin(self, own: str = "") -> None:
         """Check, sign, log and send; raises the fault that stops it before anything is sent."""
         core, request = self._core, self._request
         self._directory = core.directory.for_client()
         target = parse_target(request.target)
         if request.method not in head.METHODS:
             raise client_fault(Kind.INTERNAL_ERROR, f"method {request.method} is not carried")
-        self._client = self._identify()
+        self._client = own or self._identify()
         headers = head.from_client(request.headers)
         peers = self._providers(target)
         facts = shared.circumstances(headers, Side.CLIENT)
@@ -167,7 +173,7 @@ class ConsumerExchange:
         names = directory.nodes_serving(target.provider)
         wanted = self._request.header(b"x-road-security-server")
         if wanted is not None:
-            asked = wanted.decode("latin-1")
+            asked = parse_server(wanted.decode("latin-1"))
             if asked not in names:
                 raise client_fault(
                     Kind.INVALID_SECURITY_SERVER, f"No node '{asked}' serves '{target.provider}'"

@@ -81,7 +81,8 @@ def fault_of(failure: Failure, service: str) -> Fault:
         Trouble.TIMEOUT: Kind.TIMEOUT,
         Trouble.TOO_LARGE: Kind.MESSAGE_TOO_LARGE,
     }
+    kind = kinds.get(failure.trouble, Kind.IO_ERROR)
+    if failure.trouble is Trouble.LOST and failure.is_reset:
+        kind = Kind.NETWORK_ERROR  # as X-Road, to which only a bare end is an IOError
     # The address of the system is its owner's business, so it is not told.
-    return server_fault(
-        kinds.get(failure.trouble, Kind.IO_ERROR), f"Service {service}: {failure.trouble.value}"
-    )
+    return server_fault(kind, f"Service {service}: {failure.trouble.value}")

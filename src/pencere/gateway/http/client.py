@@ -44,11 +44,16 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No answer. `is_unseen`: a kept connection ended before the other end can have acted."""
+    """No answer.
+
+    `is_unseen`: a kept connection ended before the other end can have acted. `is_reset`: it was
+    cut, not ended.
+    """
 
     trouble: Trouble
     detail: str = ""
     is_unseen: bool = False
+    is_reset: bool = False
 
 
 Done = Callable[[Reply | Failure], None]
@@ -289,7 +294,10 @@ class _Link(asyncio.Protocol):
             return
         detail = "the other end closed" if exc is None else str(exc)
         unseen = self._used and not self._has_bytes
-        call.finish(Failure(self._trouble or Trouble.LOST, detail, is_unseen=unseen))
+        is_reset = isinstance(exc, ConnectionError)
+        call.finish(
+            Failure(self._trouble or Trouble.LOST, detail, is_unseen=unseen, is_reset=is_reset)
+        )
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""
@@ -323,8 +331,9 @@ class _Link(asyncio.Protocol):
         self._reason += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.append((name, value))
+        """Take a header; a trailer, which comes behind the body, is dropped."""
+        if not self._has_head:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the status; an answer to HEAD ends here."""

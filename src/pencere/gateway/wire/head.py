@@ -79,6 +79,8 @@ def from_client(headers: Headers) -> Headers:
             if lower in seen:
                 continue
             seen.add(lower)
+            if lower == b"x-road-id" and not value:
+                continue  # the node makes one, and there is only one
         kept.append((name, value))
     kept.reverse()
     return kept

@@ -58,6 +58,18 @@ def parse_client(raw: str) -> str:
     return "/".join(_canonical_part(part) for part in parts)
 
 
+def parse_server(raw: str) -> str:
+    """Return the canonical node of `X-Road-Security-Server`: four parts."""
+    parts = raw.split("/")
+    if len(parts) != 4:
+        raise client_fault(
+            Kind.INTERNAL_ERROR,
+            "X-Road-Security-Server must be instance/class/member/node,"
+            " for example AZ/GOV/azintelecom/node",
+        )
+    return "/".join(_canonical_part(part) for part in parts)
+
+
 def parse_party(raw: str) -> str:
     """Return the canonical party of `X-Road-Represented-Party`: class and code, or a code alone.
 

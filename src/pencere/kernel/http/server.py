@@ -229,9 +229,14 @@ class Connection(asyncio.Protocol):
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.append((name, value))
+        """Take a header; count and drop a trailer.
+
+        A trailer comes after the checks of the head: appended, it could say who asks.
+        """
         self._count_head(len(name) + len(value) + 4)
+        if self._phase is _Phase.BODY:
+            return
+        self._headers.append((name, value))
         if len(self._headers) > self._limits.header_count:
             self._stop_parsing(431, "the request has more headers than this node takes")
 
