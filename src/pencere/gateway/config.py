@@ -63,6 +63,12 @@ class NodeConfig:
     style: FaultStyle = field(default_factory=FaultStyle)
     limits: Limits = field(default_factory=Limits)
     in_flight: int = 512
+    # Of these, how many one client, or one other node, may have in work.
+    share: int = 384
+    # How many days monitoring records are kept; 0 keeps none.
+    monitoring_days: int = 35
+    # Where spans are sent to: http://host:4318/v1/traces.
+    otlp_url: str | None = None
     # A node's reply may take as long as the service may, and the way there and back.
     link_margin_s: float = 5.0
     clock_window: timedelta = timedelta(seconds=120)

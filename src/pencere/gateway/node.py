@@ -18,6 +18,7 @@ from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
+from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
@@ -31,6 +32,7 @@ from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.observe.observer import Observer
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.message import Limits, Request
@@ -61,6 +63,7 @@ class Node:
             cache=config.directory_cache,
             on_change=self._on_directory,
         )
+        metrics, loop = Metrics(), asyncio.get_running_loop()
         self.core = Core(
             config=config,
             directory=directory,
@@ -69,9 +72,11 @@ class Node:
             sealer=self._sealer,
             peers=peers,
             upstreams=Upstreams(config.limits.body_bytes),
-            metrics=Metrics(),
+            metrics=metrics,
             keys=NodeKeys.of(config),
-            loop=asyncio.get_running_loop(),
+            observer=Observer(config, metrics, loop),
+            shares=Shares(config.share),
+            loop=loop,
             quotas=QuotaCounter(config.database_url),
             refusals=RefusalLog(config.database_url),
         )
@@ -104,6 +109,7 @@ class Node:
         core.directory.load()
         started = core.now()
         await core.log.start()
+        core.observer.start()
         tls = server_tls(config)
         core.keys.watch(tls, core.peers.tls)
         self.link_address = await self._link.start(config.link_host, config.link_port, tls)
@@ -130,6 +136,7 @@ class Node:
         await core.quotas.stop()
         await core.refusals.stop()
         await core.log.stop()
+        await core.observer.stop()
         if self.stamper is not None:
             await self.stamper.stop()
         await core.upstreams.aclose()

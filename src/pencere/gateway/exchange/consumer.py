@@ -20,6 +20,7 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.http.client import Failure, Reply, Trouble
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.writer import Outcome
+from pencere.gateway.observe.observation import Observation
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.faults import (
@@ -44,13 +45,15 @@ SIDE = "consumer"
 
 def handle(core: Core, request: Request, respond: Respond, *, own: str = "") -> None:
     """Begin an exchange for a client, or refuse it; `own` is the node asking for itself."""
-    started = core.loop.time()
+    seen = core.observer.begin(SIDE, request.headers)
+    exchange = ConsumerExchange(core, request, respond, seen)
     try:
         core.admit(Side.CLIENT)
-        exchange = ConsumerExchange(core, request, respond, started)
         exchange.begin(own)
     except Fault as fault:
-        core.metrics.ended(SIDE, fault.code, core.loop.time() - started)
+        exchange.give_back()
+        seen.status = core.config.style.status(fault)
+        core.observer.end(seen, fault.code)
         answer_fault(core, request, respond, fault)
 
 
@@ -77,15 +80,18 @@ class ConsumerExchange:
 
     __slots__ = (
         "_answer", "_client", "_core", "_directory", "_exchange", "_fault", "_grant_timeout_s",
-        "_is_logged", "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond",
-        "_response_row", "_sent_to", "_started", "_statement",
+        "_is_logged", "_is_sharing", "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond",
+        "_response_row", "_seen", "_sent_to", "_statement",
     )  # fmt: skip
 
-    def __init__(self, core: Core, request: Request, respond: Respond, started: float) -> None:
+    def __init__(
+        self, core: Core, request: Request, respond: Respond, seen: Observation
+    ) -> None:
         self._core = core
         self._request = request
         self._respond = respond
-        self._started = started
+        self._seen = seen
+        self._is_sharing = False
         self._is_logged = False
         self._answer: tuple[head.ResponseHead, bytes] | None = None
         self._response_row: ResponseRow | None = None
@@ -98,7 +104,12 @@ class ConsumerExchange:
         target = parse_target(request.target)
         if request.method not in head.METHODS:
             raise client_fault(Kind.INTERNAL_ERROR, f"method {request.method} is not carried")
-        self._client = own or self._identify()
+        seen = self._seen
+        seen.service, seen.method = target.service, request.method
+        seen.request_bytes = len(request.body)
+        seen.consumer = self._client = own or self._identify()
+        core.shares.take(Side.CLIENT, self._client)
+        self._is_sharing = True
         headers = head.from_client(request.headers)
         peers = self._providers(target)
         facts = shared.circumstances(headers, Side.CLIENT)
@@ -107,12 +118,16 @@ class ConsumerExchange:
             self._directory, shared.question(self._client, target, request.method, facts, now)
         )
         self._grant_timeout_s = grant.service.timeout_s
-        self._exchange = shared.new_exchange()
+        self._exchange = seen.exchange = shared.new_exchange()
+        seen.endpoint, seen.agreement, seen.kind = grant.endpoint, grant.agreement, grant.service.kind
+        seen.represented, seen.peer = facts.represented, peers[0].identifier
+        headers = seen.onto(headers)
         headers.append((b"x-road-request-id", self._exchange.encode("ascii")))
         if not facts.message_id:
             message_id = f"{self._directory.instance}-{shared.new_exchange()}"
             headers.append((b"x-road-id", message_id.encode("ascii")))
             facts = replace(facts, message_id=message_id)
+        seen.message_id = facts.message_id
         block = head.request_bytes(request.method, request.target, headers)
         head_digest = head.digest(block)
         body_digest = head.digest(request.body) if request.body else None
@@ -136,6 +151,7 @@ class ConsumerExchange:
             recorded_at=now,
         )
         core.in_flight += 1
+        seen.request_out_s = core.loop.time()
         core.log.request(row, self._on_request_logged)
         core.peers.send(
             peers[0],
@@ -217,6 +233,7 @@ class ConsumerExchange:
 
     def _on_reply(self, reply: Reply | Failure) -> None:
         core = self._core
+        self._seen.answer_in_s = core.loop.time()
         if self._fault is not None:
             return
         if (
@@ -350,11 +367,13 @@ class ConsumerExchange:
             return
         assert self._answer is not None  # noqa: S101  # an answer or a fault was logged
         answer, body = self._answer
+        self._seen.status, self._seen.response_bytes = answer.status, len(body)
         self._finish("")
         self._respond(answer.status, answer.headers, body, answer.reason)
 
     def _end_with(self, fault: Fault) -> None:
         self._fault = fault
+        self._seen.status = self._core.config.style.status(fault)
         self._finish(fault.code)
         answer_fault(self._core, self._request, self._respond, fault)
 
@@ -362,7 +381,14 @@ class ConsumerExchange:
         core = self._core
         if core.in_flight > 0:
             core.in_flight -= 1
-        core.metrics.ended(SIDE, fault, core.loop.time() - self._started)
+        self.give_back()
+        core.observer.end(self._seen, fault)
+
+    def give_back(self) -> None:
+        """No longer count among what the client has in work."""
+        if self._is_sharing:
+            self._is_sharing = False
+            self._core.shares.give_back(Side.CLIENT, self._client)
 
 
 def _network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:

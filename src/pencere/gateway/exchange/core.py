@@ -13,6 +13,7 @@ from pencere.gateway.directory.rights import EXAMPLES, Question
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.exchange.peers import Peers
 from pencere.gateway.exchange.rates import RateLimiter
+from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
@@ -22,6 +23,7 @@ from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.observe.observer import Observer
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of
 from pencere.gateway.wire.envelope import Envelope
@@ -55,6 +57,8 @@ class Core:
     upstreams: Upstreams
     metrics: Metrics
     keys: NodeKeys
+    observer: Observer
+    shares: Shares
     loop: asyncio.AbstractEventLoop
     quotas: QuotaCounter
     refusals: RefusalLog

@@ -22,6 +22,7 @@ from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
+from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor
@@ -71,6 +72,7 @@ class ProviderExchange:
         "_grant",
         "_head",
         "_is_counted",
+        "_is_sharing",
         "_peer",
         "_proof",
         "_request",
@@ -78,7 +80,7 @@ class ProviderExchange:
         "_request_hash",
         "_respond",
         "_signed_reply",
-        "_started",
+        "_seen",
         "_statement",
         "_target",
         "_usage",
@@ -89,8 +91,8 @@ class ProviderExchange:
         self._usage = usage
         self._request = request
         self._respond = respond
-        self._started = core.loop.time()
-        self._is_counted = False
+        self._seen = core.observer.begin(SIDE, [])
+        self._is_counted = self._is_sharing = False
         self._signed_reply = b""
         self._facts = _NO_FACTS
         self._client = ""
@@ -131,6 +133,10 @@ class ProviderExchange:
         )
         shared.verify(self._statement, self._proof, peer, Side.SERVER)
         self._peer = peer
+        seen = self._seen
+        seen.trace = Trace.of(self._head.headers)
+        seen.exchange, seen.peer, seen.method = exchange, peer.identifier, self._head.method
+        seen.request_bytes = len(self._envelope.body)
         self._request_hash = head.request_hash(head_digest, body_digest)
         self._request_digest = evidence.statement_digest(self._statement)
 
@@ -138,9 +144,12 @@ class ProviderExchange:
 
     def begin(self) -> None:
         """Check time and right, log the request; the service is called when that is stored."""
-        core = self._core
+        core, seen = self._core, self._seen
         core.check_time(self._proof.time, Side.SERVER)
+        core.shares.take(Side.SERVER, self._peer.identifier)
+        self._is_sharing = True
         target = self._target = parse_target(self._head.target)
+        seen.service = target.service
         values = head.lookup(self._head.headers)
         client = self._client = parse_client(values.get(b"x-road-client", b"").decode("latin-1"))
         if client not in self._peer.serves:
@@ -152,7 +161,9 @@ class ProviderExchange:
             raise server_fault(
                 Kind.UNKNOWN_SERVICE, f"this node does not serve '{target.provider}'"
             )
+        seen.consumer = client
         facts = self._facts = shared.circumstances(self._head.headers, Side.SERVER)
+        seen.message_id, seen.represented = facts.message_id, facts.represented
         now = core.now()
         self._grant = decide(
             self._directory, shared.question(client, target, self._head.method, facts, now)
@@ -262,7 +273,8 @@ class ProviderExchange:
 
         The other node is not believed to have dropped what only this one may say.
         """
-        headers = [pair for pair in self._head.headers if pair[0].lower() not in head.TERMS]
+        carried = self._seen.onto(self._head.headers)
+        headers = [pair for pair in carried if pair[0].lower() not in head.TERMS]
         terms = self._grant.terms
         if terms is not None:
             headers.append((b"pencere-agreement", terms.identifier.encode("utf-8")))
@@ -271,6 +283,7 @@ class ProviderExchange:
         return headers
 
     def _on_upstream(self, reply: Reply | Failure) -> None:
+        self._seen.answer_in_s = self._core.loop.time()
         if isinstance(reply, Failure):
             self._conclude_fault(fault_of(reply, self._grant.service.identifier))
             return
@@ -359,6 +372,7 @@ class ProviderExchange:
 
     def refuse_unsigned(self, fault: Fault) -> None:
         """Answer what could not be verified."""
+        self._seen.status = _STYLE.status(fault)
         self._finish(fault.code)
         self._respond(*unsigned_fault(fault))
 
@@ -393,6 +407,7 @@ class ProviderExchange:
     ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
         """Sign an answer, bound to the request it answers."""
         core = self._core
+        self._seen.status, self._seen.response_bytes = status, len(body)
         own = [
             (b"x-road-id", self._facts.message_id.encode("latin-1")),
             (b"x-road-client", self._client.encode("ascii")),
@@ -436,7 +451,10 @@ class ProviderExchange:
         if self._is_counted:
             self._is_counted = False
             core.in_flight -= 1
-        core.metrics.ended(SIDE, fault, core.loop.time() - self._started)
+        if self._is_sharing:
+            self._is_sharing = False
+            core.shares.give_back(Side.SERVER, self._peer.identifier)
+        core.observer.end(self._seen, fault)
 
 
 _NO_FACTS = shared.Circumstances("", "", "", "", "", Actor.NOBODY, "", "", frozenset())

@@ -1,0 +1,79 @@
+"""Takes what was observed of exchanges, and sees that it reaches metrics, records and spans."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from pencere.gateway.config import NodeConfig
+from pencere.gateway.metrics import Metrics
+from pencere.gateway.observe.observation import Observation
+from pencere.gateway.observe.records import RecordWriter
+from pencere.gateway.observe.spans import SpanExporter
+from pencere.gateway.observe.trace import Headers, Trace
+
+log = logging.getLogger(__name__)
+
+
+class Observer:
+    """What one node notes of its exchanges."""
+
+    def __init__(
+        self, config: NodeConfig, metrics: Metrics, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._loop = loop
+        self.records = (
+            RecordWriter(
+                config.database_url, config.clock, kept=timedelta(days=config.monitoring_days)
+            )
+            if config.monitoring_days
+            else None
+        )
+        self.spans = SpanExporter(config.otlp_url, config.node) if config.otlp_url else None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to write and send."""
+        workers = (self.records, self.spans)
+        self._tasks = [self._loop.create_task(one.run()) for one in workers if one is not None]
+
+    async def stop(self) -> None:
+        """Write what waits, end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.records is not None:
+            await self.records.stop()
+        if self.spans is not None:
+            await self.spans.stop()
+
+    def begin(self, side: str, headers: Headers) -> Observation:
+        """Note that a request arrived."""
+        return Observation(side, self._config.clock.now(), self._loop.time(), Trace.of(headers))
+
+    def end(self, seen: Observation, fault: str) -> None:
+        """Note how it ended; `fault` is empty when it was answered."""
+        if seen.is_closed:
+            return
+        seen.is_closed = True
+        now = self._loop.time()
+        self._metrics.ended(seen.side, fault, now - seen.began_s)
+        if fault:
+            log.info(
+                "exchange_failed side=%s exchange=%s trace=%s service=%s code=%s ms=%.1f",
+                seen.side, seen.exchange or "-", seen.trace.trace, seen.service or "-", fault,
+                1000 * (now - seen.began_s),
+            )  # fmt: skip
+        elif log.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "exchange_answered side=%s exchange=%s trace=%s",
+                seen.side, seen.exchange, seen.trace.trace,
+            )  # fmt: skip
+        if self.records is None and self.spans is None:
+            return
+        record = seen.record(self._config.node, fault, now)
+        if self.records is not None:
+            self.records.add(record)
+        if self.spans is not None and seen.trace.is_sampled:
+            self.spans.add(seen.trace, record)
