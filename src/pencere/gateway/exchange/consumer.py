@@ -80,8 +80,8 @@ class ConsumerExchange:
 
     __slots__ = (
         "_answer", "_client", "_core", "_directory", "_exchange", "_fault", "_grant_timeout_s",
-        "_is_logged", "_is_sharing", "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond",
-        "_response_row", "_seen", "_sent_to", "_statement",
+        "_is_logged", "_is_sharing", "_packed", "_peers", "_proof", "_request", "_request_hash",
+        "_respond", "_response_row", "_seen", "_sent_to", "_statement",
     )  # fmt: skip
 
     def __init__(
