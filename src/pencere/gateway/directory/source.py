@@ -36,12 +36,18 @@ class DirectorySource:
         self._stamp = (0, 0)
         self._jws = ""
         self._directory: Directory | None = None
+        self.accepted_at: datetime | None = None
         self.trouble = "no directory yet"
 
     @property
     def newest(self) -> Directory | None:
         """The newest directory, expired or not."""
         return self._directory
+
+    @property
+    def jws(self) -> str:
+        """The newest directory as it was signed."""
+        return self._jws
 
     def load(self) -> None:
         """Read what is on disk."""
@@ -88,7 +94,7 @@ class DirectorySource:
                 "directory_rolled_back offered=%s known=%s", directory.version, known.version
             )
             return False
-        self._jws, self._directory = jws, directory
+        self._jws, self._directory, self.accepted_at = jws, directory, now
         is_expired = directory.expires_at <= now
         self.trouble = ""
         log.info("directory_accepted version=%s expired=%s", directory.version, is_expired)

@@ -1,0 +1,1 @@
+"""What proves an exchange: kept while it can be had, put together when somebody asks."""
