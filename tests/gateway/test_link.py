@@ -285,9 +285,9 @@ def test_a_person_sees_who_acted_and_for_which_body_but_not_the_officer(pair: Pa
     mia = {"class": "GOV", "code": "mia"}
     assert said == [(mia, False, True), (mia, False, False), (None, True, False)]
     assert [(one["format"], one["represented"], one["actor"]) for one in entries] == [
-        ("pencere-access/2", "GOV/mia", "system"),
-        ("pencere-access/2", "GOV/mia", "person"),
-        ("pencere-access/2", None, "self"),
+        ("pencere-access/3", "GOV/mia", "system"),
+        ("pencere-access/3", "GOV/mia", "person"),
+        ("pencere-access/3", None, "self"),
     ]
     assert OTHER_PERSON not in found.body.decode()
 

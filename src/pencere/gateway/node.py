@@ -20,6 +20,7 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.exchange.usage.reading import UsageReader
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log import recovery
@@ -28,7 +29,6 @@ from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.stamps import Stamper
-from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource

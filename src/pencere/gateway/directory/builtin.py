@@ -8,21 +8,38 @@ one of these names.
 from dataclasses import dataclass
 
 FIND_USAGE = "findUsage"
+GET_SUPPRESSIONS = "getSuppressions"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltInRule:
-    """`needs_agreement` is False for metadata, which every client of the directory may read."""
+    """`needs_agreement` is False for metadata, which every client of the directory may read.
+
+    With another method than one of `methods` (none named: any) the code is of no service.
+    """
 
     endpoints: tuple[tuple[str, str], ...] = ()
     demands: tuple[str, ...] = ()
     needs_agreement: bool = True
+    methods: frozenset[str] = frozenset()
 
+    def answers(self, method: str) -> bool:
+        """Say whether the node itself answers this method."""
+        return not self.methods or method in self.methods
+
+
+_METADATA = BuiltInRule(needs_agreement=False, methods=frozenset({"GET"}))
 
 RULES = {
-    "listMethods": BuiltInRule(needs_agreement=False),
-    "allowedMethods": BuiltInRule(needs_agreement=False),
+    "listMethods": _METADATA,
+    "allowedMethods": _METADATA,
+    "getOpenAPI": _METADATA,
+    # Whose accesses are meant is demanded where they are listed; telling of hidden ones names none.
     FIND_USAGE: BuiltInRule(
-        endpoints=(("POST", "**"),), demands=("purpose", "legal-basis", "person", "user")
+        endpoints=(("POST", "**"), ("GET", "/v2/*"), ("GET", "/v3/*")),
+        demands=("purpose", "legal-basis"),
+    ),
+    GET_SUPPRESSIONS: BuiltInRule(
+        endpoints=(("POST", "**"),), demands=("purpose", "legal-basis", "user")
     ),
 }

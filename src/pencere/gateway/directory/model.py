@@ -16,7 +16,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pencere.gateway.directory.builtin import RULES
-from pencere.gateway.directory.terms import Quota, Rate, parse_fields, parse_quota, parse_rate
+from pencere.gateway.directory.terms import (
+    Quota,
+    Rate,
+    Suppression,
+    parse_fields,
+    parse_quota,
+    parse_rate,
+    parse_suppression,
+)
 from pencere.gateway.wire.identifiers import canonical, parse_party
 from pencere.kernel.errors import Invalid
 
@@ -127,6 +135,14 @@ class Agreement:
     fields: tuple[str, ...] = ()
     consent: bool = False
 
+    def is_in_force(self, on: date) -> bool:
+        """Say whether it holds on this day of Baku."""
+        return (self.first_day is None or self.first_day <= on) and (
+            self.last_day is None or on <= self.last_day
+        )
+
+    suppress: Suppression | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
@@ -141,6 +157,8 @@ class Directory:
     services: Mapping[str, Service]
     agreements: Mapping[tuple[str, str], tuple[Agreement, ...]]
     revoked: frozenset[str] = frozenset()
+    # The service at which nodes ask whether a person consented, empty when there is none.
+    consent_register: str = ""
     serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_tls: Mapping[str, str] = field(default_factory=dict)
 
@@ -201,6 +219,7 @@ def _build(payload: Mapping[str, Any]) -> Directory:
         services={one.identifier: one for one in map(_service, payload["services"])},
         agreements=agreements,
         revoked=revoked,
+        consent_register=canonical(_text(payload.get("consent_register"))),
         serving=serving,
         by_tls=by_tls,
     )
@@ -296,6 +315,7 @@ def _agreement(entry: Mapping[str, Any]) -> Agreement:
         quota=parse_quota(entry.get("quota")),
         fields=parse_fields(entry.get("fields")),
         consent=_flag(entry.get("consent", False)),
+        suppress=parse_suppression(entry.get("suppress")),
     )
 
 

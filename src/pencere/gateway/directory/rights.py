@@ -17,6 +17,8 @@ _BUILT_IN_ENDPOINTS = {
     code: tuple(EndpointPattern.of(*pair) for pair in rule.endpoints)
     for code, rule in RULES.items()
 }
+# In `represents`: whom the consumer likes, as X-Road has it. The sandbox's default.
+ANYBODY = "*"
 EXAMPLES = {
     "Pencere-Purpose": "identify",
     "Pencere-Legal-Basis": "personal-data-law",
@@ -39,6 +41,7 @@ class Question:
     legal_basis: str = ""
     given: frozenset[str] = frozenset()
     represented: str = ""
+    hides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Explanation:
 
 def decide(directory: Directory, question: Question) -> Grant:
     """Return the grant, or raise the fault that says why not."""
-    service = _service(directory, question.target)
+    service = _service(directory, question.target, question.method)
     if service.kind not in _CARRIED_TYPES:
         raise server_fault(
             Kind.SERVICE_TYPE, f"Service {service.identifier} is of type {service.kind}, not REST"
@@ -89,9 +92,9 @@ def explain(directory: Directory, question: Question) -> Explanation:
     return Explanation(True, "", (allowed,))
 
 
-def _service(directory: Directory, target: ServiceTarget) -> Service:
+def _service(directory: Directory, target: ServiceTarget, method: str) -> Service:
     rule = RULES.get(target.code)
-    if rule is not None:
+    if rule is not None and rule.answers(method):
         return Service(
             identifier=target.service,
             provider=target.provider,
@@ -117,8 +120,10 @@ def _right(directory: Directory, question: Question, service: Service) -> Grant:
         if isinstance(endpoint, str):
             reasons.append(f"agreement {agreement.identifier}: {endpoint}")
             continue
-        problem = _purpose_problem(agreement, question) or _party_problem(
-            directory, agreement, question.represented
+        problem = (
+            _purpose_problem(agreement, question)
+            or _party_problem(directory, agreement, question.represented)
+            or _hiding_problem(agreement, question)
         )
         if problem:
             reasons.append(f"agreement {agreement.identifier}: {problem}")
@@ -203,12 +208,23 @@ def _purpose_problem(agreement: Agreement, question: Question) -> str:
     return ""
 
 
+def _hiding_problem(agreement: Agreement, question: Question) -> str:
+    """Say why the access may not be kept from the person."""
+    if not question.hides:
+        return ""
+    if agreement.suppress is None:
+        return "does not allow to hide an access from the person"
+    if question.legal_basis not in agreement.suppress.bases:
+        return f"allows to hide accesses on {', '.join(sorted(agreement.suppress.bases))} alone"
+    return ""
+
+
 def _party_problem(directory: Directory, agreement: Agreement, party: str) -> str:
     """Say why the consumer may not ask in the name of `party`; the agreement may list who."""
     if not party:
         return ""
     if agreement.represents:
-        if party in agreement.represents:
+        if party in agreement.represents or ANYBODY in agreement.represents:
             return ""
         return f"may be used for {', '.join(sorted(agreement.represents))}, not for this party"
     if f"{directory.instance}/{party}" in directory.members:

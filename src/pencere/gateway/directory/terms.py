@@ -1,4 +1,4 @@
-"""How often, and which fields: the terms of an agreement. docs/specs/directory.md."""
+"""How often, which fields, and what the person is told. docs/specs/directory.md."""
 
 import math
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
+_LONGEST_DAYS = 3660
 _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,100}\Z")
 
 
@@ -34,6 +35,24 @@ class Quota:
         if self.per == "day":
             return on + timedelta(days=1)
         return (on.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """By which acts an access may be kept from the person, and for how many days at most."""
+
+    bases: frozenset[str]
+    days: int
+
+
+def parse_suppression(entry: Mapping[str, Any] | None) -> Suppression | None:
+    """Return what an agreement allows to hide; ValueError when it names no act or no end."""
+    if entry is None:
+        return None
+    bases, days = frozenset(entry["bases"]), int(entry["days"])
+    if not bases or not 1 <= days <= _LONGEST_DAYS:
+        raise ValueError("hiding rests on acts and ends after a number of days")
+    return Suppression(bases, days)
 
 
 def parse_rate(entry: Mapping[str, Any] | None) -> Rate | None:

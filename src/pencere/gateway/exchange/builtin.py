@@ -6,53 +6,28 @@ when the request is in the log; it may raise a Fault, and otherwise calls `done`
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pencere.gateway.directory.builtin import FIND_USAGE, RULES
-from pencere.gateway.directory.model import Directory
-from pencere.gateway.directory.rights import Grant
+from pencere.gateway.directory.builtin import FIND_USAGE, GET_SUPPRESSIONS, RULES
 from pencere.gateway.exchange import metadata
-from pencere.gateway.exchange.core import Circumstances, Core
-from pencere.gateway.log.usage import UsageReader
-from pencere.gateway.wire.faults import Fault
-from pencere.gateway.wire.head import Headers, RequestHead
-from pencere.gateway.wire.identifiers import ServiceTarget
-
-Answer = tuple[int, Headers, bytes]
-Done = Callable[[Answer | Fault], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the node itself, verified, allowed and logged."""
-
-    core: Core
-    usage: UsageReader
-    directory: Directory
-    exchange: str
-    client: str
-    target: ServiceTarget
-    head: RequestHead
-    body: bytes
-    facts: Circumstances
-    grant: Grant
-
+from pencere.gateway.exchange.call import Call, Done
+from pencere.gateway.exchange.openapi import get_openapi
+from pencere.gateway.exchange.usage.answering import find_usage, get_suppressions
+from pencere.kernel.clock import local_date
 
 Handler = Callable[[Call, Done], None]
 
 
 def _list_methods(call: Call, done: Done) -> None:
-    done(metadata.list_methods(call.directory, call.target, call.head.method, call.client))
-
-
-def _find_usage(call: Call, done: Done) -> None:
-    call.usage.find(call.target.provider, call.facts.person, call.facts.user, call.body, done)
+    today = local_date(call.core.now())
+    done(metadata.list_methods(call.directory, call.target, call.client, today))
 
 
 HANDLERS: dict[str, Handler] = {
     "listMethods": _list_methods,
     "allowedMethods": _list_methods,
-    FIND_USAGE: _find_usage,
+    "getOpenAPI": get_openapi,
+    FIND_USAGE: find_usage,
+    GET_SUPPRESSIONS: get_suppressions,
 }
 if HANDLERS.keys() != RULES.keys():
     raise RuntimeError("directory.builtin and exchange.builtin name different services")

@@ -84,9 +84,7 @@ class ConsumerExchange:
         "_respond", "_response_row", "_seen", "_sent_to", "_statement",
     )  # fmt: skip
 
-    def __init__(
-        self, core: Core, request: Request, respond: Respond, seen: Observation
-    ) -> None:
+    def __init__(self, core: Core, request: Request, respond: Respond, seen: Observation) -> None:
         self._core = core
         self._request = request
         self._respond = respond
@@ -119,7 +117,11 @@ class ConsumerExchange:
         )
         self._grant_timeout_s = grant.service.timeout_s
         self._exchange = seen.exchange = shared.new_exchange()
-        seen.endpoint, seen.agreement, seen.kind = grant.endpoint, grant.agreement, grant.service.kind
+        seen.endpoint, seen.agreement, seen.kind = (
+            grant.endpoint,
+            grant.agreement,
+            grant.service.kind,
+        )
         seen.represented, seen.peer = facts.represented, peers[0].identifier
         headers = seen.onto(headers)
         headers.append((b"x-road-request-id", self._exchange.encode("ascii")))

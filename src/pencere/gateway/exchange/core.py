@@ -4,20 +4,20 @@ import asyncio
 import logging
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pencere.gateway.config import NodeConfig
-from pencere.gateway.directory.model import NodeEntry
+from pencere.gateway.directory.model import Agreement, NodeEntry
 from pencere.gateway.directory.rights import EXAMPLES, Question
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.exchange.peers import Peers
 from pencere.gateway.exchange.rates import RateLimiter
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
-from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log.rows import RequestRow
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.writer import LogWriter
@@ -27,7 +27,9 @@ from pencere.gateway.observe.observer import Observer
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of
 from pencere.gateway.wire.envelope import Envelope
-from pencere.gateway.wire.faults import Fault, Kind, Side
+from pencere.gateway.wire.faults import Fault, Kind, Side, server_fault
+from pencere.gateway.wire.hiding import EXAMPLE as HIDING_EXAMPLE
+from pencere.gateway.wire.hiding import Hiding, read_hiding
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_party
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Invalid
@@ -137,6 +139,8 @@ class Circumstances:
     represented: str
     message_id: str
     given: frozenset[str]
+    consent: str = ""
+    hiding: Hiding | None = None
 
 
 def circumstances(headers: head.Headers, side: Side) -> Circumstances:
@@ -181,6 +185,8 @@ def circumstances(headers: head.Headers, side: Side) -> Circumstances:
         represented=_party(values.get(b"x-road-represented-party", b""), side),
         message_id=values.get(b"x-road-id", b"").decode("latin-1"),
         given=given,
+        consent=values.get(b"x-road-pdu-consent-reference", b"").decode("latin-1").strip(),
+        hiding=_hiding(values, side),
     )
 
 
@@ -197,7 +203,26 @@ def question(
         legal_basis=facts.legal_basis,
         given=facts.given,
         represented=facts.represented,
+        hides=facts.hiding is not None,
     )
+
+
+def hidden_until(facts: Circumstances, terms: Agreement | None, now: datetime) -> datetime | None:
+    """Return until when the access is kept from the person.
+
+    Raises:
+        Fault: longer than the agreement allows.
+    """
+    if facts.hiding is None or terms is None or terms.suppress is None:
+        return None
+    latest = now + timedelta(days=terms.suppress.days)
+    until = facts.hiding.until or latest
+    if until > latest:
+        raise server_fault(
+            Kind.SUPPRESSION_NOT_ALLOWED,
+            f"agreement {terms.identifier} allows to hide an access for {terms.suppress.days} days",
+        )
+    return until
 
 
 def request_row(  # noqa: PLR0913  # a row has many columns
@@ -214,6 +239,7 @@ def request_row(  # noqa: PLR0913  # a row has many columns
     agreement: str,
     facts: Circumstances,
     recorded_at: datetime,
+    until: datetime | None = None,
 ) -> RequestRow:
     """Return the row of a signed request."""
     exchange = statement.exchange
@@ -254,6 +280,12 @@ def request_row(  # noqa: PLR0913  # a row has many columns
         actor_digest=(
             core.sealer.person_digest(fin_of(facts.user) or facts.user) if facts.user else None
         ),
+        hidden_until=until,
+        hidden_reason_sealed=(
+            seal(facts.hiding.reason.encode(), exchange=exchange, part=f"{side} hidden reason")
+            if until is not None and facts.hiding is not None
+            else None
+        ),
     )
 
 
@@ -269,6 +301,17 @@ def new_exchange() -> str:
     return str(uuid.uuid4())
 
 
+def _hiding(values: dict[bytes, bytes], side: Side) -> Hiding | None:
+    try:
+        return read_hiding(values)
+    except ValueError as problem:
+        raise Fault(
+            side,
+            Kind.INVALID_HEADER,
+            f"Headers X-Road-PDU-Hidden...: {problem}. Example: {HIDING_EXAMPLE}",
+        ) from problem
+
+
 def _party(value: bytes, side: Side) -> str:
     """Return on whose behalf the request is made, empty when on nobody's but the consumer's."""
     text = value.decode("latin-1").strip()
@@ -279,9 +322,10 @@ def _party(value: bytes, side: Side) -> str:
             return parse_party(text)
     except ValueError:
         pass
+    # As X-Road: an identifier that cannot be read.
     raise Fault(
         side,
-        Kind.INVALID_HEADER,
+        Kind.INTERNAL_ERROR,
         "Header X-Road-Represented-Party must be a class and a code, percent-encoded."
         f" Example: X-Road-Represented-Party: {EXAMPLES['X-Road-Represented-Party']}",
     )

@@ -12,15 +12,17 @@ from datetime import datetime
 from uuid import UUID
 
 from pencere.gateway.directory.rights import decide
-from pencere.gateway.exchange import builtin, limits, refusals
+from pencere.gateway.exchange import builtin, consent, limits, refusals
 from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange.call import Answer, Call
+from pencere.gateway.exchange.consent import Consented
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.upstreams import fault_of
+from pencere.gateway.exchange.usage.reading import UsageReader
 from pencere.gateway.http.client import Failure, Reply
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
-from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
@@ -64,6 +66,7 @@ class ProviderExchange:
 
     __slots__ = (
         "_client",
+        "_consented",
         "_core",
         "_directory",
         "_endpoint",
@@ -71,6 +74,7 @@ class ProviderExchange:
         "_facts",
         "_grant",
         "_head",
+        "_hidden_until",
         "_is_counted",
         "_is_sharing",
         "_peer",
@@ -79,8 +83,8 @@ class ProviderExchange:
         "_request_digest",
         "_request_hash",
         "_respond",
-        "_signed_reply",
         "_seen",
+        "_signed_reply",
         "_statement",
         "_target",
         "_usage",
@@ -97,6 +101,8 @@ class ProviderExchange:
         self._facts = _NO_FACTS
         self._client = ""
         self._target: ServiceTarget | None = None
+        self._consented: Consented | None = None
+        self._hidden_until: datetime | None = None
 
     # Until the signature holds
 
@@ -173,6 +179,7 @@ class ProviderExchange:
             wait_s = core.rates.take(terms.identifier, terms.rate, core.loop.time())
             if wait_s:
                 raise limits.too_fast(terms.identifier, terms.rate, wait_s)
+        self._hidden_until = shared.hidden_until(facts, terms, now)
         row = shared.request_row(
             core,
             side=SIDE,
@@ -186,6 +193,7 @@ class ProviderExchange:
             agreement=self._grant.agreement,
             facts=facts,
             recorded_at=now,
+            until=self._hidden_until,
         )
         core.in_flight += 1
         self._is_counted = True
@@ -211,11 +219,11 @@ class ProviderExchange:
                 terms.identifier, terms.quota, local_date(self._core.now()), self._on_counted
             )
             return
-        self._call_or_refuse()
+        self._ask_consent()
 
     def _on_counted(self, taken: Taken) -> None:
         if taken is Taken.TAKEN:
-            self._call_or_refuse()
+            self._ask_consent()
             return
         terms = self._grant.terms
         assert terms is not None  # noqa: S101  # its quota was counted
@@ -225,6 +233,23 @@ class ProviderExchange:
             if taken is Taken.EXHAUSTED
             else server_fault(Kind.LOGGING_FAILED, "the quota could not be counted; ask again")
         )
+
+    def _ask_consent(self) -> None:
+        terms = self._grant.terms
+        if terms is None or not (terms.consent or self._grant.service.consent):
+            self._call_or_refuse()
+            return
+        try:
+            consent.ask(self._core, self._directory, terms, self._facts, self._on_consent)
+        except Fault as fault:
+            self._conclude_fault(fault)
+
+    def _on_consent(self, outcome: Consented | Fault) -> None:
+        if isinstance(outcome, Fault):
+            self._conclude_fault(outcome)
+            return
+        self._consented = outcome
+        self._call_or_refuse()
 
     def _call_or_refuse(self) -> None:
         try:
@@ -239,7 +264,7 @@ class ProviderExchange:
         if handler is None:
             self._forward(target)
             return
-        call = builtin.Call(
+        call = Call(
             core=self._core,
             usage=self._usage,
             directory=self._directory,
@@ -278,8 +303,9 @@ class ProviderExchange:
         terms = self._grant.terms
         if terms is not None:
             headers.append((b"pencere-agreement", terms.identifier.encode("utf-8")))
-            if terms.fields:
-                headers.append((b"pencere-fields", ",".join(terms.fields).encode("ascii")))
+            fields = self._consented.fields if self._consented is not None else terms.fields
+            if fields:
+                headers.append((b"pencere-fields", ",".join(fields).encode("ascii")))
         return headers
 
     def _on_upstream(self, reply: Reply | Failure) -> None:
@@ -289,7 +315,7 @@ class ProviderExchange:
             return
         self._conclude(reply.status, reply.reason, head.from_provider(reply.headers), reply.body)
 
-    def _on_answer(self, answer: builtin.Answer | Fault) -> None:
+    def _on_answer(self, answer: Answer | Fault) -> None:
         if isinstance(answer, Fault):
             self._conclude_fault(answer)
         else:
@@ -333,6 +359,7 @@ class ProviderExchange:
                 evidence_digest=committed,
                 salt=salt,
                 person=self._facts.person,
+                hidden_until=self._hidden_until,
             )
         row = ResponseRow(
             exchange=UUID(exchange),
@@ -355,6 +382,7 @@ class ProviderExchange:
             leaf_hash=leaf.leaf_hash if leaf else None,
             leaf_entry=leaf.entry if leaf else None,
             leaf_salt=core.sealer.leaf_salt(exchange) if leaf else None,
+            consent=self._consented.number if self._consented is not None else "",
         )
         self._signed_reply = wire.pack(envelope)
 

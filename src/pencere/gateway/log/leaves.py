@@ -30,12 +30,13 @@ def access_leaf(  # noqa: PLR0913  # a leaf has many facts
     evidence_digest: bytes,
     salt: bytes,
     person: str,
+    hidden_until: datetime | None = None,
 ) -> PendingEntry:
     """Return the entry; `outcome` is a status, a fault code, or `interrupted`."""
     return pending_entry(
         LEAF_KIND,
         {
-            "format": "pencere-access/2",
+            "format": "pencere-access/3",
             "exchange": exchange,
             "time": format_time(at),
             "consumer": consumer,
@@ -47,6 +48,7 @@ def access_leaf(  # noqa: PLR0913  # a leaf has many facts
             "represented": represented or None,
             "actor": actor or None,
             "person": person_in_leaf(salt, person) if person else None,
+            "hidden_until": format_time(hidden_until) if hidden_until is not None else None,
             "outcome": outcome,
             "evidence": evidence_digest.hex(),
         },

@@ -66,6 +66,7 @@ def _row(row: asyncpg.Record, now: datetime, sealer: Sealer) -> ResponseRow:
             evidence_digest=committed,
             salt=salt,
             person=person.decode(),
+            hidden_until=row["hidden_until"],
         )
     return ResponseRow(
         row["exchange"], side, "interrupted", 0, "", None, now, None, None, 0, None, None, None,

@@ -36,6 +36,8 @@ class RequestRow(NamedTuple):
     represented: str
     actor: str
     actor_digest: bytes | None
+    hidden_until: datetime | None = None
+    hidden_reason_sealed: bytes | None = None
 
 
 class ResponseRow(NamedTuple):
@@ -59,16 +61,17 @@ class ResponseRow(NamedTuple):
     leaf_hash: bytes | None
     leaf_entry: bytes | None
     leaf_salt: bytes | None
+    consent: str = ""
 
 
 REQUEST_TYPES = (
     "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]",
     "text[]", "text[]", "text[]", "text[]", "text[]", "bytea[]", "bytea[]", "timestamptz[]",
     "timestamptz[]", "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "text[]", "text[]", "bytea[]",
+    "text[]", "text[]", "bytea[]", "timestamptz[]", "bytea[]",
 )  # fmt: skip
 RESPONSE_TYPES = (
     "uuid[]", "text[]", "text[]", "integer[]", "text[]", "timestamptz[]", "timestamptz[]",
     "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "bytea[]", "bytea[]", "bytea[]",
+    "bytea[]", "bytea[]", "bytea[]", "text[]",
 )  # fmt: skip

@@ -1,8 +1,10 @@
-"""The one writer of a node's log: group commit.
+"""The one writer of a node's log: group commit, and one signature for each commit.
 
-Whatever came in while the last commit ran is the next batch, so the log is as fast as the disk
-and slow only when it must be. One statement a batch: request rows, response rows, and the
-ledger's leaves stand or fall together. A row that cannot be stored fails alone, not its batch.
+Whatever came in while the connections were busy is the next batch, so the log is as fast as the
+disk and slow only when it must be. Closing a batch signs what of it this node has to sign; the
+callback that is given the signature sends a request on its way and returns the row, while the
+batch is committed. One statement a batch: request rows, response rows, and the ledger's leaves
+stand or fall together. A row that cannot be stored fails alone, not its batch.
 """
 
 import asyncio
@@ -15,6 +17,8 @@ import asyncpg
 
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.rows import REQUEST_TYPES, RESPONSE_TYPES, RequestRow, ResponseRow
+from pencere.gateway.log.signing import BatchSigner
+from pencere.gateway.wire.evidence import Evidence, Statement
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +36,22 @@ class Outcome(Enum):
 
 
 Stored = Callable[[Outcome], None]
+Row = RequestRow | ResponseRow
+Fill = Callable[[Statement, Evidence], Row]
 
 
 class _Entry:
-    """A row and whom to tell."""
+    """A row, or what becomes one when it is signed, and whom to tell."""
 
-    __slots__ = ("done", "request", "response")
+    __slots__ = ("done", "draft", "fill", "row")
 
     def __init__(
-        self, request: RequestRow | None, response: ResponseRow | None, done: Stored
+        self, row: Row | None, done: Stored, draft: Statement | None = None, fill: Fill | None = None
     ) -> None:
-        self.request = request
-        self.response = response
+        self.row = row
         self.done = done
+        self.draft = draft
+        self.fill = fill
 
     def finish(self, outcome: Outcome) -> None:
         """Tell; one caller's mistake must not lose the others of its batch."""

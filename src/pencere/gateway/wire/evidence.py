@@ -1,24 +1,31 @@
 """Evidence: a node's signature over one message. docs/specs/evidence.md.
 
-What is signed is a short text that names everything that matters: domain, kind, exchange,
-both nodes, the key, the time, the digests, and for a response the request it answers. So a
-signature cannot be moved to another message, receiver, time, or direction. ECDSA P-256 with
-SHA-256; the form `single` leaves room for a batch form over a Merkle root.
+What a node states of a message is a short text that names everything that matters: domain,
+kind, exchange, both nodes, the key, the time, the digests, and for a response the request it
+answers. So a signature cannot be moved to another message, receiver, time, or direction. Version
+2 signs many statements at once: each is a leaf of a Merkle tree as in RFC 9162 and the node signs
+its root; version 1 (`single`), a signature for each, stays readable.
 """
 
 import base64
 import binascii
+import functools
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-DOMAIN = "pencere-exchange-evidence/1"
-_FORM = "single"
+from pencere.gateway.wire import tree
+
+BATCH, SINGLE = "batch", "single"
+LARGEST_BATCH = 65_536
+_DOMAINS = {BATCH: "pencere-exchange-evidence/2", SINGLE: "pencere-exchange-evidence/1"}
+_BATCH_DOMAIN = "pencere-exchange-batch/1"
+_LONGEST_SECTION = 2_048
 _ECDSA = ec.ECDSA(hashes.SHA256())
 
 
@@ -29,9 +36,11 @@ class SigningKey(Protocol):
         """Return a DER ECDSA signature with SHA-256 over `data`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What a node says of a message by signing it. `request` is empty in a request."""
+class Statement(NamedTuple):
+    """What a node says of a message by signing it. `request` is empty in a request.
+
+    Before its batch is closed it is a draft: `certificate` and `time` are empty.
+    """
 
     kind: str
     exchange: str
@@ -42,47 +51,165 @@ class Statement:
     head: bytes
     body: bytes | None
     request: bytes | None = None
+    form: str = BATCH
 
     def to_bytes(self) -> bytes:
         """Return the text that is signed: ASCII, one fact a line, LF at each end."""
         body = self.body.hex() if self.body is not None else "-"
         request = self.request.hex() if self.request is not None else "-"
         return (
-            f"{DOMAIN}\nform: {_FORM}\nkind: {self.kind}\nexchange: {self.exchange}\n"
+            f"{_DOMAINS[self.form]}\nform: {self.form}\nkind: {self.kind}\n"
+            f"exchange: {self.exchange}\n"
             f"signer: {self.signer}\nreceiver: {self.receiver}\n"
             f"certificate: {self.certificate}\ntime: {self.time}\n"
             f"head: {self.head.hex()}\nbody: {body}\nrequest: {request}\n"
         ).encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A signature as it travels: with the time and the key it names."""
+class Evidence(NamedTuple):
+    """A signature as it travels: the key and time it names, and the way from leaf to root.
 
+    `path` is the audit path, 32 bytes a hash, from the leaf upwards; of form `single` there is
+    no tree.
+    """
+
+    form: str
     time: str
     certificate: str
     signature: bytes
+    size: int = 1
+    index: int = 0
+    path: bytes = b""
 
     def to_bytes(self) -> bytes:
         """Return the evidence section of an envelope."""
         signature = base64.b64encode(self.signature).decode("ascii")
-        return f"{_FORM} {self.time} {self.certificate} {signature}".encode("ascii")
+        if self.form == SINGLE:
+            return f"{SINGLE} {self.time} {self.certificate} {signature}".encode("ascii")
+        path = base64.b64encode(self.path).decode("ascii") or "-"
+        return (
+            f"{BATCH} {self.time} {self.certificate} {self.size} {self.index} {path} {signature}"
+        ).encode("ascii")
+
+
+class VerifiedRoots:
+    """Roots whose signature was verified: the next message of a batch costs no second check.
+
+    Holds at most `limit`, the oldest go. To be dropped when the directory changes.
+    """
+
+    def __init__(self, limit: int = 4_096) -> None:
+        self._limit = limit
+        self._known: dict[tuple[object, ...], None] = {}
+
+    def __contains__(self, key: tuple[object, ...]) -> bool:
+        return key in self._known
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, key: tuple[object, ...]) -> None:
+        """Remember a root."""
+        if len(self._known) >= self._limit:
+            del self._known[next(iter(self._known))]
+        self._known[key] = None
+
+    def clear(self) -> None:
+        """Forget all: a key may have been revoked."""
+        self._known.clear()
+
+
+def batch_bytes(signer: str, certificate: str, size: int, root: bytes, time: str) -> bytes:
+    """Return the text that is signed for a batch."""
+    return (
+        f"{_BATCH_DOMAIN}\nsigner: {signer}\ncertificate: {certificate}\nsize: {size}\n"
+        f"root: {root.hex()}\ntime: {time}\n"
+    ).encode("ascii")
+
+
+def sign(
+    drafts: Sequence[Statement], key: SigningKey, certificate: str, time: str
+) -> list[tuple[Statement, Evidence]]:
+    """Sign drafts of one signer as one batch; `certificate` is the SHA-256 of its own, hex."""
+    statements = [
+        Statement(
+            one.kind, one.exchange, one.signer, one.receiver, certificate, time, one.head,
+            one.body, one.request,
+        )
+        for one in drafts
+    ]  # fmt: skip
+    size = len(statements)
+    root, paths = tree.grow([tree.leaf_hash(one.to_bytes()) for one in statements])
+    signature = key.sign(batch_bytes(statements[0].signer, certificate, size, root, time))
+    return [
+        (statement, Evidence(BATCH, time, certificate, signature, size, index, path))
+        for index, (statement, path) in enumerate(zip(statements, paths, strict=True))
+    ]
+
+
+def verify(
+    statement: Statement,
+    evidence: Evidence,
+    public_key: ec.EllipticCurvePublicKey,
+    cache: VerifiedRoots | None = None,
+) -> bool:
+    """Say whether `evidence` proves that the key's holder signed `statement`.
+
+    Certificate and time of both must be the same, or it does not; with a cache the signature of a
+    batch is checked once.
+    """
+    _, time, certificate, signature, size, index, path = evidence
+    if (certificate, time, evidence.form) != (
+        statement.certificate,
+        statement.time,
+        statement.form,
+    ):
+        return False
+    text = statement.to_bytes()
+    if evidence.form == SINGLE:
+        return _is_signature(public_key, signature, text)
+    root = tree.climb(tree.leaf_hash(text), index, size, path)
+    if root is None:
+        return False
+    key = (statement.signer, certificate, root, size, time, signature)
+    if cache is not None and key in cache:
+        return True
+    signed = batch_bytes(statement.signer, certificate, size, root, time)
+    if not _is_signature(public_key, signature, signed):
+        return False
+    if cache is not None:
+        cache.add(key)
+    return True
 
 
 def parse_evidence(section: bytes) -> Evidence:
-    """Parse the evidence section; ValueError when it is not one."""
-    form, _, rest = section.decode("ascii").partition(" ")
-    if form != _FORM:
+    """Parse the evidence section; ValueError when it is not one, written as `to_bytes` does."""
+    if len(section) > _LONGEST_SECTION:
+        raise ValueError("evidence is not that long")
+    form, *facts = section.decode("ascii").split(" ")
+    if form == SINGLE:
+        time, certificate, signature = facts
+        found = Evidence(SINGLE, time, certificate, _base64(signature))
+    elif form == BATCH:
+        time, certificate, size, index, path, signature = facts
+        found = Evidence(
+            BATCH,
+            time,
+            certificate,
+            _base64(signature),
+            _number(size),
+            _number(index),
+            _base64(path) if path != "-" else b"",
+        )
+    else:
         raise ValueError("unknown form of evidence")
-    time, certificate, signature = rest.split(" ")
     parse_time(time)
     if len(certificate) != 64 or certificate != certificate.lower():
         raise ValueError("a certificate is named by its SHA-256 in lower-case hex")
     bytes.fromhex(certificate)
-    try:
-        return Evidence(time, certificate, base64.b64decode(signature, validate=True))
-    except binascii.Error as problem:
-        raise ValueError("the signature is not base64") from problem
+    if not found.index < found.size <= LARGEST_BATCH or len(found.path) % tree.HASH_BYTES:
+        raise ValueError("no such leaf in a tree")
+    return found
 
 
 def format_time(instant: datetime) -> str:
@@ -90,31 +217,41 @@ def format_time(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+# All messages of a batch have one time.
+@functools.lru_cache(maxsize=512)
 def parse_time(text: str) -> datetime:
     """Return the instant; ValueError unless written exactly as `format_time` does."""
-    # Not strptime: it costs twenty times as much, and this runs several times a message.
+    # Not strptime: it costs twenty times as much.
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None or format_time(instant) != text:
         raise ValueError("an instant is written in UTC with milliseconds")
     return instant
 
 
-def sign(statement: Statement, key: SigningKey) -> Evidence:
-    """Sign a statement."""
-    return Evidence(statement.time, statement.certificate, key.sign(statement.to_bytes()))
+def statement_digest(statement: Statement) -> bytes:
+    """Return the SHA-256 by which a response names the request it answers."""
+    return hashlib.sha256(statement.to_bytes()).digest()
 
 
-def is_authentic(
-    statement: Statement, evidence: Evidence, public_key: ec.EllipticCurvePublicKey
-) -> bool:
-    """Say whether `evidence` is a signature of `statement` by `public_key`."""
+def _is_signature(public_key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> bool:
     try:
-        public_key.verify(evidence.signature, statement.to_bytes(), _ECDSA)
+        public_key.verify(signature, signed, _ECDSA)
     except InvalidSignature:
         return False
     return True
 
 
-def statement_digest(statement: Statement) -> bytes:
-    """Return the SHA-256 by which a response names the request it answers."""
-    return hashlib.sha256(statement.to_bytes()).digest()
+def _base64(text: str) -> bytes:
+    try:
+        found = base64.b64decode(text, validate=True)
+    except binascii.Error as problem:
+        raise ValueError("not base64") from problem
+    if base64.b64encode(found).decode("ascii") != text:
+        raise ValueError("base64 is written in one way")
+    return found
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or (text[0] == "0" < text):
+        raise ValueError("a number is written in decimal, without zeros in front")
+    return int(text)

@@ -57,6 +57,9 @@ class Kind(Enum):
     TOO_SLOW = ("RequestTimeout", "request_timeout", 408, False)
     REPLAYED = ("ReplayedRequest", "replayed_request", 409, False)
     CLOCK = ("ClockSkew", "clock_skew", 502, False)
+    CONSENT_MISSING = ("ConsentMissing", "consent_missing", 403, False)
+    CONSENT_UNAVAILABLE = ("ConsentUnavailable", "consent_unavailable", 503, False)
+    SUPPRESSION_NOT_ALLOWED = ("SuppressionNotAllowed", "suppression_not_allowed", 403, False)
     OVERLOADED = ("Overloaded", "overloaded", 503, False)
     STOPPING = ("Stopping", "stopping", 503, False)
 
@@ -160,14 +163,13 @@ _XML_TYPES = (b"text/xml", b"application/xml", b"text/*")
 
 
 def render(code: str, message: str, detail: str, accept: bytes) -> tuple[bytes, bytes]:
-    """Return `(content type, body)`: XML when `accept` lists it first, else JSON.
+    """Return `(content type, body)`: XML when `accept` lists it anywhere, else JSON.
 
-    First match wins and q-values are ignored, as X-Road does. JSON whatever else is asked.
+    The first XML type wins, JSON before it counts for nothing and q-values are ignored, as
+    X-Road does. JSON whatever else is asked.
     """
     for item in accept.lower().split(b","):
         media = item.split(b";", 1)[0].strip()
-        if media == b"application/json":
-            break
         if media in _XML_TYPES:
             kind = b"text/xml" if media == b"text/*" else media
             xml = (

@@ -1,0 +1,31 @@
+"""One request to the provider's node itself, as the services that it answers see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pencere.gateway.directory.model import Directory
+from pencere.gateway.directory.rights import Grant
+from pencere.gateway.exchange.core import Circumstances, Core
+from pencere.gateway.exchange.usage.reading import UsageReader
+from pencere.gateway.wire.faults import Fault
+from pencere.gateway.wire.head import Headers, RequestHead
+from pencere.gateway.wire.identifiers import ServiceTarget
+
+Answer = tuple[int, Headers, bytes]
+Done = Callable[[Answer | Fault], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Verified, allowed and logged. A handler may raise a Fault, or calls `done` once."""
+
+    core: Core
+    usage: UsageReader
+    directory: Directory
+    exchange: str
+    client: str
+    target: ServiceTarget
+    head: RequestHead
+    body: bytes
+    facts: Circumstances
+    grant: Grant
