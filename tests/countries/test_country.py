@@ -87,6 +87,14 @@ def test_ready_persons_can_sign_in_and_serve(country: Country) -> None:
         ("catalogue-editor", "idda"),
         ("ra-officer", "idda"),
         ("ra-chief", "idda"),
+        ("register-proposer", "dma"),
+        ("register-signatory", "dma"),
+        ("register-proposer", "bpqmi"),
+        ("register-signatory", "bpqmi"),
+        ("register-approver", "mdd"),
+        ("register-security", "scis"),
+        ("register-privacy", "justice"),
+        ("register-supervisor", "mdd"),
     }
 
 

@@ -17,7 +17,21 @@ from pencere.kernel.identifiers import parse_fin, parse_phone, parse_voen
 from pencere.kernel.text import Text
 from pencere.kernel.working_days import WorkingCalendar
 
-ROLES = ("officer", "unit-head", "auditor", "catalogue-editor", "ra-officer", "ra-chief")
+ROLES = (
+    "officer",
+    "unit-head",
+    "auditor",
+    "catalogue-editor",
+    "ra-officer",
+    "ra-chief",
+    # The state register of information systems.
+    "register-proposer",
+    "register-approver",
+    "register-security",
+    "register-privacy",
+    "register-signatory",
+    "register-supervisor",
+)
 
 
 @dataclass(frozen=True, slots=True)

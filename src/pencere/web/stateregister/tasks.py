@@ -1,12 +1,16 @@
 """Jobs of the state register."""
 
+import logging
+
 from django.conf import settings
 from procrastinate.contrib.django import app
 
 from pencere.trust.keystore import Keystore
 from pencere.web.country import country
-from pencere.web.stateregister.domain import directory
+from pencere.web.stateregister.domain import directory, duties, publishing, reminders
 from pencere.web.stateregister.domain.exchange_data import read_exchange
+
+log = logging.getLogger(__name__)
 
 
 @app.periodic(cron="*/10 * * * *")
@@ -14,13 +18,39 @@ from pencere.web.stateregister.domain.exchange_data import read_exchange
     name="stateregister.publish", queue="stateregister", queueing_lock="stateregister.publish"
 )
 def publish_directory(timestamp: int) -> None:
-    """Sign the directory anew long before it expires, and at once when a right has changed."""
+    """Sign the directory anew long before it expires."""
     del timestamp
+    _publish()
+
+
+@app.task(name=publishing.TASK, queue=publishing.QUEUE, queueing_lock=publishing.TASK)
+def publish_now() -> None:
+    """Sign the directory anew because an act changed a right."""
+    _publish()
+
+
+@app.periodic(cron="5 * * * *")
+@app.task(name="stateregister.remind", queue="stateregister", queueing_lock="stateregister.remind")
+def remind(timestamp: int) -> None:
+    """Remind of terms, checks and agreements that end; end what is over."""
+    del timestamp
+    at = settings.CLOCK.now()
+    log.info(
+        "register_reminded terms=%s checks=%s agreements=%s",
+        reminders.terms(at=at),
+        duties.remind(at=at),
+        reminders.agreements(at=at),
+    )
+
+
+def _publish() -> None:
     installation = settings.INSTALLATION
     keystore = Keystore(installation.trust, installation.secret("keystore"))
+    data = read_exchange(country())
     publication = directory.publish(
-        instance=read_exchange(country()).instance,
+        instance=data.instance,
         signer=keystore.signer("directory"),
         at=settings.CLOCK.now(),
+        consent_register=data.consent_register,
     )
     directory.write_directory(publication, installation.run / "directory.jws")

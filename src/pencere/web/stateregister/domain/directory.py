@@ -20,7 +20,15 @@ from pencere.kernel.errors import Missing
 from pencere.trust import signed_json
 from pencere.trust.signers import Signer
 from pencere.web.stateregister.domain.loading import identifier_of
-from pencere.web.stateregister.models import Agreement, Body, Node, Publication, Service, System
+from pencere.web.stateregister.models import (
+    Agreement,
+    Body,
+    Force,
+    Node,
+    Publication,
+    Service,
+    System,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +37,14 @@ LIFETIME = timedelta(hours=24)
 
 
 @transaction.atomic
-def publish(*, instance: str, signer: Signer, at: datetime) -> Publication:
+def publish(
+    *, instance: str, signer: Signer, at: datetime, consent_register: str | None = None
+) -> Publication:
     """Return the directory in force, signing a new version if one is due."""
     with connection.cursor() as cursor:
         # Two publishers at once take turns, so that a version is signed once.
         cursor.execute("select pg_advisory_xact_lock(hashtext('stateregister publish'))")
-    content = directory_content(instance)
+    content = directory_content(instance, consent_register)
     digest = sha256_of(content)
     newest = Publication.objects.order_by("-version").first()
     if (
@@ -92,14 +102,14 @@ def write_directory(publication: Publication, file: Path) -> None:
     temporary.replace(file)
 
 
-def directory_content(instance: str) -> dict[str, Any]:
+def directory_content(instance: str, consent_register: str | None = None) -> dict[str, Any]:
     """Return what the directory says of the state, in a fixed order."""
     systems = list(
         System.objects.filter(is_active=True, owner__is_active=True)
         .select_related("owner")
         .order_by("owner_id", "code")
     )
-    return {
+    content = {
         "instance": instance,
         "members": _members(instance, systems),
         "nodes": [_node(node, instance) for node in _nodes()],
@@ -112,12 +122,18 @@ def directory_content(instance: str) -> dict[str, Any]:
         "agreements": [
             _agreement(agreement, instance)
             for agreement in Agreement.objects.filter(
-                is_active=True, consumer__in=systems, provider__in=systems
+                is_active=True,
+                force=Force.IN_FORCE,
+                consumer__in=systems,
+                provider__in=systems,
             )
             .select_related("consumer__owner", "provider__owner")
             .order_by("id")
         ],
     }
+    if consent_register is not None:
+        content["consent_register"] = consent_register
+    return content
 
 
 def _members(instance: str, systems: list[System]) -> list[dict[str, Any]]:
@@ -136,12 +152,12 @@ def _members(instance: str, systems: list[System]) -> list[dict[str, Any]]:
 
 
 def _nodes() -> list[Node]:
-    nodes = Node.objects.filter(is_active=True).order_by("identifier")
+    nodes = Node.objects.filter(is_active=True, is_suspended=False).order_by("identifier")
     return list(nodes.prefetch_related("serves__owner"))
 
 
 def _node(node: Node, instance: str) -> dict[str, Any]:
-    return {
+    said = {
         "id": node.identifier,
         "address": node.address,
         "serves": sorted(
@@ -156,10 +172,13 @@ def _node(node: Node, instance: str) -> dict[str, Any]:
             for one in node.certificates
         ],
     }
+    if node.name:
+        said["name"] = node.name
+    return said
 
 
 def _service(service: Service, instance: str) -> dict[str, Any]:
-    return {
+    said = {
         "id": f"{identifier_of(service.system, instance)}/{service.code}",
         "type": service.kind,
         "name": service.names,
@@ -168,10 +187,14 @@ def _service(service: Service, instance: str) -> dict[str, Any]:
         "disabled": service.disabled_notice or None,
         "timeout_s": service.timeout_s,
     }
+    for key in ("consent", "description"):
+        if getattr(service, key):
+            said[key] = getattr(service, key)
+    return said
 
 
 def _agreement(agreement: Agreement, instance: str) -> dict[str, Any]:
-    return {
+    said = {
         "id": agreement.id,
         "consumer": identifier_of(agreement.consumer, instance),
         "service": f"{identifier_of(agreement.provider, instance)}/{agreement.service_code}",
@@ -182,3 +205,9 @@ def _agreement(agreement: Agreement, instance: str) -> dict[str, Any]:
         "from": agreement.first_day.isoformat(),
         "until": agreement.last_day.isoformat(),
     }
+    # Absent does not restrict; an empty list would be no list at all.
+    for key in ("fields", "represents", "rate", "quota", "consent", "suppress"):
+        value = getattr(agreement, key)
+        if value:
+            said[key] = value
+    return said

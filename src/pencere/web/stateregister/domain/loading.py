@@ -1,9 +1,13 @@
 """Bringing the register to what the country's data says. May be done again; nothing is lost.
 
-What the data no longer names is not deleted but made inactive: exchanges of the past still name it.
+The first time founds the register: what the data says counts as approved by law. Afterwards the
+data still moves what nobody has decided about; a system, its services, or an agreement with an
+act of people stays as people left it (docs/decisions/0028-founded-once-then-acts.md). What the
+data no longer names is not deleted but made inactive: exchanges of the past still name it.
 """
 
 import base64
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,8 +15,14 @@ from django.db import transaction
 
 from pencere.countries.country import Country
 from pencere.kernel.errors import Invalid
-from pencere.web.stateregister.domain.exchange_data import ExchangeData, read_exchange
+from pencere.web.stateregister.domain.exchange_data import (
+    AgreementEntry,
+    ExchangeData,
+    read_exchange,
+)
 from pencere.web.stateregister.models import Agreement, Body, Node, Service, System
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,26 +53,18 @@ def load_country(country: Country) -> ExchangeData:
         )
     Body.objects.exclude(id__in=country.bodies).update(is_active=False)
     systems = {entry.id: _load_system(entry.id, data) for entry in data.systems.values()}
-    System.objects.exclude(pk__in=[one.pk for one in systems.values()]).update(is_active=False)
+    System.objects.exclude(pk__in=[one.pk for one in systems.values()]).exclude(
+        is_acted_on=True
+    ).update(is_active=False)
     services = [_load_service(key, data, systems).pk for key in data.services]
-    Service.objects.exclude(pk__in=services).update(is_active=False)
+    Service.objects.exclude(pk__in=services).exclude(system__is_acted_on=True).update(
+        is_active=False
+    )
     for entry in data.agreements:
-        Agreement.objects.update_or_create(
-            id=entry.id,
-            defaults={
-                "consumer": systems[entry.consumer],
-                "provider": systems[entry.provider],
-                "service_code": entry.service_code,
-                "endpoints": [list(pair) for pair in entry.endpoints],
-                "purposes": list(entry.purposes),
-                "legal_bases": list(entry.legal_bases),
-                "demands": list(entry.demands),
-                "first_day": entry.first_day,
-                "last_day": entry.last_day,
-                "is_active": True,
-            },
-        )
-    Agreement.objects.exclude(id__in=[one.id for one in data.agreements]).update(is_active=False)
+        _load_agreement(entry, systems)
+    Agreement.objects.exclude(id__in=[one.id for one in data.agreements]).exclude(
+        is_acted_on=True
+    ).update(is_active=False)
     return data
 
 
@@ -74,9 +76,16 @@ def load_nodes(nodes: Iterable[NodeEntry], instance: str) -> None:
         Invalid: `stateregister.system_unknown`.
     """
     known = {identifier_of(system, instance): system for system in _systems()}
+    # What people closed stays served by nobody, whatever the installation says.
+    closed = {
+        identifier_of(system, instance)
+        for system in System.objects.filter(is_active=False, is_acted_on=True).select_related(
+            "owner"
+        )
+    }
     kept = []
     for entry in nodes:
-        unknown = [one for one in entry.serves if one not in known]
+        unknown = [one for one in entry.serves if one not in known and one not in closed]
         if unknown:
             raise Invalid("stateregister.system_unknown", node=entry.id, system=unknown[0])
         encoded = [base64.b64encode(der).decode("ascii") for der in entry.certificates]
@@ -90,9 +99,13 @@ def load_nodes(nodes: Iterable[NodeEntry], instance: str) -> None:
                 "is_active": True,
             },
         )
-        node.serves.set([known[one] for one in entry.serves])
+        served = [known[one] for one in entry.serves if one in known]
+        if node.is_acted_on:  # people gave it systems besides
+            node.serves.add(*served)
+        else:
+            node.serves.set(served)
         kept.append(node.pk)
-    Node.objects.exclude(pk__in=kept).update(is_active=False)
+    Node.objects.exclude(pk__in=kept).exclude(is_acted_on=True).update(is_active=False)
 
 
 def identifier_of(system: System, instance: str) -> str:
@@ -106,28 +119,67 @@ def _systems() -> Iterable[System]:
 
 def _load_system(key: str, data: ExchangeData) -> System:
     entry = data.systems[key]
-    system, _ = System.objects.update_or_create(
+    names = entry.names.as_mapping()
+    system, is_new = System.objects.get_or_create(
         owner_id=entry.body,
         code=entry.code,
-        defaults={
-            "names": entry.names.as_mapping(),
-            "legal_basis": entry.legal_basis,
-            "is_active": True,
-        },
+        defaults={"names": names, "legal_basis": entry.legal_basis},
     )
+    if not is_new and not system.is_acted_on:
+        System.objects.filter(pk=system.pk, is_acted_on=False).update(
+            names=names, legal_basis=entry.legal_basis, is_active=True
+        )
+        system.refresh_from_db()
     return system
 
 
 def _load_service(key: str, data: ExchangeData, systems: Mapping[str, System]) -> Service:
     entry = data.services[key]
-    service, _ = Service.objects.update_or_create(
-        system=systems[entry.system],
-        code=entry.code,
-        defaults={
-            "names": entry.names.as_mapping(),
-            "endpoints": [list(pair) for pair in entry.endpoints],
-            "demands": list(entry.demands),
-            "is_active": True,
-        },
+    system = systems[entry.system]
+    defaults = {
+        "names": entry.names.as_mapping(),
+        "kind": "OPENAPI",
+        "description": "/openapi.json",
+        "endpoints": [list(pair) for pair in entry.endpoints],
+        "demands": list(entry.demands),
+        "is_active": True,
+    }
+    service, is_new = Service.objects.get_or_create(
+        system=system, code=entry.code, defaults=defaults
     )
+    if not is_new and not system.is_acted_on:
+        Service.objects.filter(pk=service.pk).update(**defaults)
     return service
+
+
+def _load_agreement(entry: AgreementEntry, systems: Mapping[str, System]) -> None:
+    values = {
+        "consumer": systems[entry.consumer],
+        "provider": systems[entry.provider],
+        "service_code": entry.service_code,
+        "endpoints": [list(pair) for pair in entry.endpoints],
+        "purposes": list(entry.purposes),
+        "legal_bases": list(entry.legal_bases),
+        "demands": list(entry.demands),
+        "first_day": entry.first_day,
+        "last_day": entry.last_day,
+        "fields": list(entry.fields),
+        "represents": list(entry.represents),
+        "rate": _plain(entry.rate),
+        "quota": _plain(entry.quota),
+        "consent": entry.consent,
+        "suppress": _plain(entry.suppress),
+        "is_active": True,
+    }
+    agreement, is_new = Agreement.objects.get_or_create(id=entry.id, defaults=values)
+    if is_new:
+        return
+    if agreement.is_acted_on:
+        if any(getattr(agreement, name) != value for name, value in values.items()):
+            log.info("register_keeps_act agreement=%s", entry.id)
+        return
+    Agreement.objects.filter(id=entry.id, is_acted_on=False).update(**values)
+
+
+def _plain(value: Mapping[str, object] | None) -> dict[str, object] | None:
+    return None if value is None else dict(value)

@@ -9,7 +9,7 @@ from pencere.trust.signers import Signer
 
 
 def publish(*, nodes: Iterable[Mapping[str, Any]], signer: Signer, file: Path, clock: Clock) -> int:
-    """Bring the register to the country's data and these nodes; return the directory's version.
+    """Found the register by the country's data, know these nodes; return the directory's version.
 
     A node is `{"id", "address", "serves": [system], "certificates": [DER]}`. The directory is
     also written to `file`. May be done again: a version is signed only when something changed
@@ -17,7 +17,7 @@ def publish(*, nodes: Iterable[Mapping[str, Any]], signer: Signer, file: Path, c
     """
     # Models can be imported only when Django is set up.
     from pencere.web.country import country  # noqa: PLC0415
-    from pencere.web.stateregister.domain import directory, loading  # noqa: PLC0415
+    from pencere.web.stateregister.domain import directory, founding, loading  # noqa: PLC0415
 
     data = loading.load_country(country())
     entries = [
@@ -30,6 +30,12 @@ def publish(*, nodes: Iterable[Mapping[str, Any]], signer: Signer, file: Path, c
         for node in nodes
     ]
     loading.load_nodes(entries, data.instance)
-    publication = directory.publish(instance=data.instance, signer=signer, at=clock.now())
+    founding.found(country(), at=clock.now())
+    publication = directory.publish(
+        instance=data.instance,
+        signer=signer,
+        at=clock.now(),
+        consent_register=data.consent_register,
+    )
     directory.write_directory(publication, file)
     return publication.version

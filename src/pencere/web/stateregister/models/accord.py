@@ -41,6 +41,8 @@ class Accord(models.Model):
     )
     made_at = models.DateTimeField()
     document_sha256 = models.BinaryField(max_length=32, null=True, editable=False)
+    # Printed on the document, to look it up at /v/<code>.
+    code = models.CharField(max_length=20, blank=True, default="", db_index=True)
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,0 +1,483 @@
+"""Accords: texts of agreements on exchange, from the first draft to the right that they make.
+
+Drafted by the consumer's body, agreed with the provider's, checked by the register, signed by
+both. Only then there is an agreement, and with it a right in the directory.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from pencere.kernel.canonical import sha256_of
+from pencere.kernel.clock import local_date
+from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
+from pencere.web.stateregister.domain.accord_document import document_of
+from pencere.web.stateregister.domain.accord_requests import make
+from pencere.web.stateregister.domain.accord_terms import KEYS, empty_terms, holds
+from pencere.web.stateregister.domain.offices import (
+    APPROVER,
+    PROPOSER,
+    SIGNATORY,
+    SUPERVISOR,
+    Actor,
+    need,
+)
+from pencere.web.stateregister.domain.publishing import directory_changes
+from pencere.web.stateregister.domain.recording import record
+from pencere.web.stateregister.domain.telling import tell_role
+from pencere.web.stateregister.domain.terms import term
+from pencere.web.stateregister.domain.vocabulary import vocabulary
+from pencere.web.stateregister.models import Accord, AccordState, Act, Agreement, Force, System
+
+ABOUT = "accord"
+LEAST_REASON = 10
+MOST = 5000
+OPEN = (AccordState.DRAFT, AccordState.OFFERED, AccordState.ACCEPTED, AccordState.SIGNING)
+
+
+def begin(*, consumer: System, provider: System, service: str, actor: Actor,
+          at: datetime) -> Accord:  # fmt: skip
+    """Draft an accord about a service.
+
+    Raises:
+        Refused: `stateregister.not_yours`.
+        Invalid: `stateregister.same_system`.
+    """
+    need(actor, PROPOSER, consumer.owner_id)
+    if consumer.pk == provider.pk:
+        raise Invalid("stateregister.same_system")
+    open_one = Accord.objects.filter(
+        consumer=consumer, provider=provider, terms__service=service, state=AccordState.DRAFT,
+        is_amendment=False, drafter=actor.person,
+    ).first()  # fmt: skip
+    if open_one is not None:
+        return open_one
+    offered = provider.services.filter(code=service, is_active=True).first()
+    terms = empty_terms(on=local_date(at)) | {"service": service}
+    if offered is not None:
+        terms |= {"endpoints": offered.endpoints, "consent": bool(offered.consent)}
+    with transaction.atomic():
+        return make(consumer, provider, terms, drafter=actor.person, at=at)
+
+
+def amend(agreement_id: str, *, actor: Actor, at: datetime) -> Accord:
+    """Draft another text of an agreement in force; the old one counts until both have signed.
+
+    Raises:
+        Conflict: `stateregister.not_in_force`.
+    """
+    agreement = agreement_for(agreement_id)
+    need(actor, PROPOSER, agreement.consumer.owner_id)
+    if agreement.force == Force.ENDED:
+        raise Conflict("stateregister.not_in_force")
+    terms = {
+        "service": agreement.service_code,
+        "endpoints": agreement.endpoints,
+        "purposes": agreement.purposes,
+        "legal_bases": agreement.legal_bases,
+        "fields": agreement.fields,
+        "persons": agreement.accord.terms["persons"] if agreement.accord else 0,
+        "demands": agreement.demands,
+        "rate": agreement.rate,
+        "quota": agreement.quota,
+        "represents": agreement.represents,
+        "consent": agreement.consent,
+        "from": max(agreement.first_day, local_date(at)).isoformat(),
+        "until": agreement.last_day.isoformat(),
+        "note": "",
+    }
+    try:
+        return make(agreement.consumer, agreement.provider, terms, drafter=actor.person, at=at,
+                    agreement_id=agreement.id)  # fmt: skip
+    except IntegrityError:
+        return Accord.objects.get(agreement_id=agreement.id, state__in=OPEN)
+
+
+@transaction.atomic
+def save(
+    number: str, *, version: int, terms: Mapping[str, Any], actor: Actor, at: datetime
+) -> Accord:
+    """Write terms: the consumer's body while it drafts, the provider's while it is offered.
+
+    Raises:
+        Refused, Conflict: not theirs now; changed meanwhile.
+        Invalid: `stateregister.content`.
+    """
+    row = _locked(number)
+    side = {AccordState.DRAFT: row.consumer, AccordState.OFFERED: row.provider}.get(
+        AccordState(row.state)
+    )
+    if side is None:
+        raise Conflict("stateregister.decided")
+    need(actor, PROPOSER, side.owner_id)
+    _same(row, version)
+    if not terms.keys() <= KEYS:
+        raise Invalid("stateregister.content")
+    row.terms |= terms
+    row.version += 1
+    row.save(update_fields=["terms", "version"])
+    record(ABOUT, number, "written", person=actor.person, at=at, body=side.owner_id,
+           role=PROPOSER, of_round=row.version,
+           details={"terms": sha256_of(row.terms).hex()})  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def offer(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
+    """Send the draft to the provider's body.
+
+    Raises:
+        Conflict: `stateregister.not_complete`: a check that must hold does not.
+    """
+    row = _locked(number)
+    need(actor, PROPOSER, row.consumer.owner_id)
+    if row.state == AccordState.OFFERED and version in {row.version, row.version - 1}:
+        return row
+    _in_state(row, AccordState.DRAFT, version)
+    if not holds(row, on=local_date(at)):
+        raise Conflict("stateregister.not_complete")
+    row.round += 1
+    _go(row, AccordState.OFFERED, "offered", actor, row.consumer.owner_id, PROPOSER, at=at)
+    _tell(row, PROPOSER, row.provider.owner_id, "offered", at=at)
+    return row
+
+
+@transaction.atomic
+def accept(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
+    """Agree to the terms as the provider's body; the register checks next.
+
+    Raises:
+        Refused: `stateregister.own_proposal`: who drafted it does not accept it.
+    """
+    row = _locked(number)
+    need(actor, PROPOSER, row.provider.owner_id)
+    if row.state == AccordState.ACCEPTED and version in {row.version, row.version - 1}:
+        return row
+    _in_state(row, AccordState.OFFERED, version)
+    if _took_part(row, actor, "drafted", "offered"):
+        raise Refused("stateregister.own_proposal")
+    if not holds(row, on=local_date(at)):
+        raise Conflict("stateregister.not_complete")
+    _go(row, AccordState.ACCEPTED, "accepted", actor, row.provider.owner_id, PROPOSER, at=at)
+    _tell(row, APPROVER, vocabulary().approvers[APPROVER].body, "accepted", at=at)
+    return row
+
+
+@transaction.atomic
+def give_back(number: str, *, version: int, actor: Actor, reason: str, at: datetime) -> Accord:
+    """Return it to the consumer's body with a reason: the provider's body, or the register."""
+    row = _locked(number)
+    role, body = _reviewer(row, actor)
+    _same(row, version)
+    if len(reason.strip()) < LEAST_REASON:
+        raise Invalid("stateregister.reason_needed")
+    _go(row, AccordState.DRAFT, "returned", actor, body, role, reason=reason, at=at)
+    _tell(row, PROPOSER, row.consumer.owner_id, "accord_returned", at=at)
+    return row
+
+
+@transaction.atomic
+def refuse(number: str, *, version: int, actor: Actor, reason: str, at: datetime) -> Accord:
+    """Refuse it with reasons; that ends this text."""
+    row = _locked(number)
+    role, body = _reviewer(row, actor)
+    _same(row, version)
+    if len(reason.strip()) < LEAST_REASON:
+        raise Invalid("stateregister.reason_needed")
+    row.closed_at = at
+    _go(row, AccordState.REFUSED, "refused", actor, body, role, reason=reason, at=at)
+    _tell(row, PROPOSER, row.consumer.owner_id, "accord_refused", at=at)
+    return row
+
+
+@transaction.atomic
+def withdraw(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
+    """Take it back as the consumer's body, as long as not both have signed."""
+    row = _locked(number)
+    need(actor, PROPOSER, row.consumer.owner_id)
+    if row.state == AccordState.WITHDRAWN:
+        return row
+    if row.state not in OPEN:
+        raise Conflict("stateregister.decided")
+    _same(row, version)
+    row.closed_at = at
+    _go(row, AccordState.WITHDRAWN, "withdrawn", actor, row.consumer.owner_id, PROPOSER, at=at)
+    return row
+
+
+@transaction.atomic
+def clear(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
+    """Let it be signed, as the register: every check holds; the document is made and stays.
+
+    Raises:
+        Refused: `stateregister.own_proposal`.
+        Conflict: `stateregister.not_complete`.
+    """
+    row = _locked(number)
+    need(actor, APPROVER, vocabulary().approvers[APPROVER].body)
+    if row.state == AccordState.SIGNING and version in {row.version, row.version - 1}:
+        return row
+    _in_state(row, AccordState.ACCEPTED, version)
+    if _took_part(row, actor, "drafted", "offered", "accepted", "written"):
+        raise Refused("stateregister.own_proposal")
+    if not holds(row, on=local_date(at)):
+        raise Conflict("stateregister.not_complete")
+    row.document_sha256 = document_of(row, by=actor.person, at=at)
+    _go(row, AccordState.SIGNING, "cleared", actor, vocabulary().approvers[APPROVER].body,
+        APPROVER, at=at)  # fmt: skip
+    for system in (row.consumer, row.provider):
+        _tell(row, SIGNATORY, system.owner_id, "to_sign", at=at)
+    return row
+
+
+@transaction.atomic
+def suspend(agreement_id: str, *, actor: Actor, reason: str, at: datetime) -> Agreement:
+    """Stop an agreement for a time: the provider's signatory, or the register."""
+    row = _agreement(agreement_id)
+    role, body = _guardian(row, actor)
+    if row.force == Force.SUSPENDED:
+        return row
+    return _force(row, Force.SUSPENDED, "suspended", actor, role, body, reason, at)
+
+
+@transaction.atomic
+def resume(agreement_id: str, *, actor: Actor, reason: str, at: datetime) -> Agreement:
+    """Let a suspended agreement count again; who may suspend it may."""
+    row = _agreement(agreement_id)
+    role, body = _guardian(row, actor)
+    if row.force == Force.IN_FORCE:
+        return row
+    return _force(row, Force.IN_FORCE, "resumed", actor, role, body, reason, at)
+
+
+@transaction.atomic
+def terminate(agreement_id: str, *, actor: Actor, reason: str, at: datetime) -> Agreement:
+    """Give notice as a signatory of either side: it ends after the notice of the law data."""
+    row = _agreement(agreement_id)
+    body = next(
+        (one.owner_id for one in (row.consumer, row.provider)
+         if actor.holds(SIGNATORY, one.owner_id)), "",
+    )  # fmt: skip
+    need(actor, SIGNATORY, body or row.consumer.owner_id)
+    today = local_date(at)
+    last = term("notice", on=today).last_day(today)
+    if row.force == Force.ENDED:
+        raise Conflict("stateregister.not_in_force")
+    if len(reason.strip()) < LEAST_REASON:
+        raise Invalid("stateregister.reason_needed")
+    if Act.objects.filter(about="agreement", subject=row.id, kind="notice").exists():
+        return row
+    row.last_day, row.is_acted_on = max(min(row.last_day, last), row.first_day), True
+    row.save(update_fields=["last_day", "is_acted_on"])
+    record("agreement", row.id, "notice", person=actor.person, at=at, body=body, role=SIGNATORY,
+           reason=reason.strip()[:MOST], details={"until": row.last_day.isoformat()})  # fmt: skip
+    other = row.provider if body == row.consumer.owner_id else row.consumer
+    tell_role(PROPOSER, other.owner_id, "notice", key=f"{row.id}:notice", subject=row.id, at=at,
+              number=row.id, day=row.last_day)  # fmt: skip
+    directory_changes()
+    return row
+
+
+def put_in_force(row: Accord, *, at: datetime) -> Agreement:
+    """Make the right of an accord that both have signed; in the caller's transaction."""
+    terms = row.terms
+    values = {
+        "consumer": row.consumer,
+        "provider": row.provider,
+        "service_code": terms["service"],
+        "endpoints": terms["endpoints"],
+        "purposes": terms["purposes"],
+        "legal_bases": sorted(terms["legal_bases"]),
+        "demands": terms["demands"],
+        "fields": terms["fields"],
+        "represents": terms["represents"],
+        "rate": terms["rate"],
+        "quota": terms["quota"],
+        "consent": terms["consent"],
+        "first_day": terms["from"],
+        "last_day": terms["until"],
+        "force": Force.IN_FORCE,
+        "is_active": True,
+        "is_acted_on": True,
+        "accord": row,
+    }
+    before = Agreement.objects.filter(id=row.agreement_id).first()
+    if before is not None and before.accord is not None:
+        Accord.objects.filter(pk=before.accord_id).update(state=AccordState.REPLACED, closed_at=at)
+    agreement, _ = Agreement.objects.update_or_create(id=row.agreement_id, defaults=values)
+    row.state, row.version = AccordState.IN_FORCE, row.version + 1
+    row.save(update_fields=["state", "version"])
+    record("agreement", row.agreement_id, "in-force", person=None, at=at,
+           details={"accord": row.number, "terms": sha256_of(terms).hex()})  # fmt: skip
+    for system in (row.consumer, row.provider):
+        _tell(row, PROPOSER, system.owner_id, "in_force", at=at)
+    directory_changes()
+    return agreement
+
+
+def accord(number: str, *, actor: Actor) -> Accord:
+    """Return an accord to either body, to the register, and to the supervisor.
+
+    Raises:
+        Missing: `stateregister.no_accord`.
+    """
+    row = Accord.objects.select_related(
+        "consumer__owner", "provider__owner", "drafter"
+    ).filter(number=number).first()  # fmt: skip
+    if row is not None:
+        bodies = {row.consumer.owner_id, row.provider.owner_id}
+        is_party = bool(bodies & actor.bodies(PROPOSER, SIGNATORY))
+        if is_party or actor.holds(SUPERVISOR) or actor.holds(APPROVER):
+            return row
+    raise Missing("stateregister.no_accord")
+
+
+def agreement_for(agreement_id: str) -> Agreement:
+    """Return an agreement.
+
+    Raises:
+        Missing: `stateregister.no_agreement`.
+    """
+    row = Agreement.objects.select_related(
+        "consumer__owner", "provider__owner", "accord"
+    ).filter(id=agreement_id).first()  # fmt: skip
+    if row is None:
+        raise Missing("stateregister.no_agreement")
+    return row
+
+
+def end_what_is_over(*, at: datetime) -> int:
+    """End agreements whose last day has passed; return how many."""
+    yesterday = local_date(at) - timedelta(days=1)
+    over = Agreement.objects.filter(is_acted_on=True, last_day__lte=yesterday).exclude(
+        force=Force.ENDED
+    )
+    count = 0
+    for row in over:
+        with transaction.atomic():
+            row.force, row.is_active = Force.ENDED, False
+            row.save(update_fields=["force", "is_active"])
+            record("agreement", row.id, "ended", person=None, at=at)
+            directory_changes()
+        count += 1
+    return count
+
+
+def may_guard(row: Agreement, actor: Actor) -> bool:
+    """Say whether the person may suspend and resume."""
+    return actor.holds(SIGNATORY, row.provider.owner_id) or actor.holds(
+        APPROVER, vocabulary().approvers[APPROVER].body
+    )
+
+
+def _locked(number: str) -> Accord:
+    row = (
+        Accord.objects.select_for_update(of=("self",))
+        .select_related("consumer__owner", "provider__owner", "drafter")
+        .filter(number=number)
+        .first()
+    )
+    if row is None:
+        raise Missing("stateregister.no_accord")
+    return row
+
+
+def _agreement(agreement_id: str) -> Agreement:
+    row = (
+        Agreement.objects.select_for_update(of=("self",))
+        .select_related("consumer__owner", "provider__owner")
+        .filter(id=agreement_id)
+        .first()
+    )
+    if row is None:
+        raise Missing("stateregister.no_agreement")
+    return row
+
+
+def _same(row: Accord, version: int) -> None:
+    if row.version != version:
+        raise Conflict("stateregister.changed")
+
+
+def _in_state(row: Accord, state: AccordState, version: int) -> None:
+    if row.state != state:
+        raise Conflict("stateregister.decided")
+    _same(row, version)
+
+
+def _reviewer(row: Accord, actor: Actor) -> tuple[str, str]:
+    """Return as what the person reviews it in its present state."""
+    if row.state == AccordState.OFFERED:
+        role, body = PROPOSER, row.provider.owner_id
+    elif row.state in {AccordState.ACCEPTED, AccordState.SIGNING}:
+        role, body = APPROVER, vocabulary().approvers[APPROVER].body
+        if row.state == AccordState.SIGNING and row.signatures.exists():
+            raise Conflict("stateregister.decided")
+    else:
+        raise Conflict("stateregister.decided")
+    need(actor, role, body)
+    return role, body
+
+
+def _guardian(row: Agreement, actor: Actor) -> tuple[str, str]:
+    if actor.holds(SIGNATORY, row.provider.owner_id):
+        return SIGNATORY, row.provider.owner_id
+    body = vocabulary().approvers[APPROVER].body
+    need(actor, APPROVER, body)
+    return APPROVER, body
+
+
+def _force(  # noqa: PLR0913, PLR0917 - an act is all of these
+    row: Agreement,
+    force: Force,
+    kind: str,
+    actor: Actor,
+    role: str,
+    body: str,
+    reason: str,
+    at: datetime,
+) -> Agreement:
+    if row.force == Force.ENDED:
+        raise Conflict("stateregister.not_in_force")
+    if len(reason.strip()) < LEAST_REASON:
+        raise Invalid("stateregister.reason_needed")
+    row.force, row.is_acted_on = force, True
+    row.save(update_fields=["force", "is_acted_on"])
+    made = record("agreement", row.id, kind, person=actor.person, at=at, body=body, role=role,
+                  reason=reason.strip()[:MOST])  # fmt: skip
+    tell_role(PROPOSER, row.consumer.owner_id, kind, key=f"{row.id}:{made.pk}", subject=row.id,
+              at=at, number=row.id)  # fmt: skip
+    directory_changes()
+    return row
+
+
+def _took_part(row: Accord, actor: Actor, *kinds: str) -> bool:
+    return Act.objects.filter(
+        about=ABOUT, subject=row.number, person=actor.person, kind__in=kinds
+    ).exists()
+
+
+def _go(  # noqa: PLR0913, PLR0917 - a step is all of these
+    row: Accord,
+    state: AccordState,
+    kind: str,
+    actor: Actor,
+    body: str,
+    role: str,
+    *,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    row.state, row.version = state, row.version + 1
+    row.save(update_fields=["state", "version", "round", "document_sha256", "closed_at"])
+    record(ABOUT, row.number, kind, person=actor.person, at=at, body=body, role=role,
+           reason=reason.strip()[:MOST], of_round=row.round,
+           details={"terms": sha256_of(row.terms).hex()})  # fmt: skip
+
+
+def _tell(row: Accord, role: str, body: str, what: str, *, at: datetime) -> None:
+    tell_role(role, body, what, key=f"{row.number}:{row.version}:{what}", subject=row.number,
+              at=at, number=row.number, consumer=row.consumer.names,
+              provider=row.provider.names)  # fmt: skip
