@@ -67,6 +67,12 @@ async def _asked(request: Request) -> tuple[State, Office, Mapping[str, Any]]:
     return state, office_of(state), await read_json(request)
 
 
+async def asked_of(request: Request) -> tuple[State, Mapping[str, Any]]:
+    """Return state and body of a request over that channel, for what is no act; as `_asked`."""
+    state, _, content = await _asked(request)
+    return state, content
+
+
 def _prove(state: State, request: Request) -> None:
     secret, given = state.config.ra_secret, bearer_of(request)
     if secret is None or not hmac.compare_digest(secret.encode(), given.encode()):
