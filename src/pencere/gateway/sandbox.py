@@ -22,6 +22,7 @@ import yaml
 
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import FORMAT
+from pencere.gateway.directory.rights import ANYBODY
 from pencere.gateway.node import Node
 from pencere.gateway.node_file import NodeFile, make_upstream
 from pencere.gateway.throwaway import DirectoryKey, make_key
@@ -224,6 +225,9 @@ def payload_of(
                 "demands": service.get("demands", []),
                 "disabled": service.get("disabled_notice"),
                 "timeout_s": service.get("timeout_s", 30),
+                "consent": service.get("consent"),
+                # Where nothing is said, at the address itself, as X-Road's own tests have it.
+                "description": service.get("description", "/"),
             }
             for service in document["services"]
         ],
@@ -264,7 +268,7 @@ def _subsystems(document: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _node_names(document: Mapping[str, Any], instance: str, providers: set[str]) -> tuple[str, str]:
-    consumer, provider = f"{instance}/sandbox/consumer", f"{instance}/sandbox/provider"
+    consumer, provider = f"{instance}/GOV/sandbox/consumer", f"{instance}/GOV/sandbox/provider"
     for server in document.get("security_servers", ()):
         if providers & {canonical(one) for one in server["serves"]}:
             provider = canonical(server["id"])
@@ -291,12 +295,17 @@ def _agreements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "endpoints": [rule["endpoint"]],
                     "purposes": rule.get("purposes", []),
                     "legal_bases": rule.get("legal_bases", []),
-                    "represents": rule.get("represents", []),
+                    "demands": rule.get("demands", []),
+                    "represents": rule.get("represents", [ANYBODY]),
                     "from": rule.get("from"),
                     "until": rule.get("until"),
+                    **{key: rule[key] for key in _TERMS if key in rule},
                 }
             )
     return found
+
+
+_TERMS = ("rate", "quota", "fields", "consent", "suppress")
 
 
 def _name(name: str | Mapping[str, str]) -> Mapping[str, str]:

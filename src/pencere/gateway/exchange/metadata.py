@@ -5,10 +5,11 @@ texts' annex A differs from it.
 """
 
 import json
+from datetime import date
 from xml.sax.saxutils import escape, quoteattr
 
 from pencere.gateway.directory.model import Directory, EndpointPattern, Member, Service
-from pencere.gateway.wire.faults import Kind, client_fault, server_fault
+from pencere.gateway.wire.faults import Kind, client_fault
 from pencere.gateway.wire.head import Headers
 from pencere.gateway.wire.identifiers import ServiceTarget
 
@@ -30,11 +31,9 @@ def list_clients(directory: Directory, query: str, accept: bytes) -> tuple[int, 
 
 
 def list_methods(
-    directory: Directory, target: ServiceTarget, method: str, client: str
+    directory: Directory, target: ServiceTarget, client: str, on: date
 ) -> tuple[int, Headers, bytes]:
-    """Return `listMethods` or `allowedMethods` of a provider."""
-    if method != "GET":
-        raise server_fault(Kind.INVALID_REQUEST, f"{target.code} is asked for with GET")
+    """Return `listMethods` or `allowedMethods` of a provider, by the agreements in force."""
     services = [one for one in directory.services_of(target.provider) if one.kind in _LISTED_TYPES]
     listed: list[dict[str, object]] = []
     for service in services:
@@ -43,6 +42,7 @@ def list_methods(
             rights = [
                 endpoint
                 for agreement in directory.agreements.get((client, service.identifier), ())
+                if agreement.is_in_force(on)
                 for endpoint in agreement.endpoints
             ]
             if not rights:
