@@ -6,7 +6,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pencere.documents.validation.judging import judge
+from pencere.documents.validation.dispatch import judge
 from pencere.documents.validation.report import Report
 from pencere.documents.validation.request import Request
 

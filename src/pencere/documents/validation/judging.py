@@ -148,7 +148,7 @@ def _signature(
         algorithm=found.signature_algorithm,
         files=found.covers,
         stamps=tuple(_stamp(stamp) for stamp in one.stamps),
-        path=() if one.outcome is None else _path(one.outcome),
+        path=() if one.outcome is None else path_steps(one.outcome),
         quality=services.quality(one.outcome, used_at),
     )
 
@@ -158,7 +158,8 @@ def _stamp(one: StampJudgement) -> StampReport:
     return StampReport(one.stamp.kind, one.stamp.at, one.holds, one.reasons, authority)
 
 
-def _path(outcome: Outcome) -> tuple[PathStep, ...]:
+def path_steps(outcome: Outcome) -> tuple[PathStep, ...]:
+    """Return a path as a report shows it."""
     steps = []
     first = len(outcome.path) - 1 - len(outcome.statuses)
     for place, one in enumerate(outcome.path):

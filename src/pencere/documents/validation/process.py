@@ -225,7 +225,7 @@ class Process:
             case "path.not_yet_valid" if outcome.depth == 0 and proven < certificate.not_before:
                 reasons.append("signer.not_yet_valid")
             case code:
-                reasons.append(_SIGNER.get(code, "signer.not_allowed"))
+                reasons.append(SIGNER_REASONS.get(code, "signer.not_allowed"))
         return reasons
 
     def _time_reasons(
@@ -274,7 +274,7 @@ _PROOF_OF_TAMPERING = frozenset(
     for code, (indication, _) in REASONS.items()
     if code.startswith("time_stamp.") and indication is Indication.FAILED
 )
-_SIGNER = {
+SIGNER_REASONS = {
     "path.none": "signer.untrusted",
     "path.too_complex": "verification.too_complex",
     "path.weak_algorithm": "signature.weak_algorithm",
@@ -286,7 +286,7 @@ _SIGNER = {
     "evidence.too_old": "signer.no_evidence",
     "evidence.signer_expired": "signer.evidence_expired",
 }
-_STAMP = {
+STAMP_REASONS = {
     "path.too_complex": "verification.too_complex",
     "path.weak_algorithm": "time_stamp.weak_algorithm",
     "path.revoked": "time_stamp.revoked",
@@ -301,7 +301,7 @@ _STAMP = {
 def _stamp_reason(outcome: Outcome, certificate: Certificate, existed: datetime) -> str | None:
     """Return why the time of a token is not proven; `existed`: when it is known to have been."""
     if not outcome.passed:
-        return _STAMP.get(outcome.code, "time_stamp.untrusted")
+        return STAMP_REASONS.get(outcome.code, "time_stamp.untrusted")
     if existed > min(one.not_after for one in outcome.path[:-1] or (certificate,)):
         return "time_stamp.expired"
     for status in outcome.statuses:

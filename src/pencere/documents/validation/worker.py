@@ -27,9 +27,9 @@ def main(given: BinaryIO, taken: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Loaded before the first question, so that none pays for it.
-    from pencere.documents.validation import judging  # noqa: PLC0415
+    from pencere.documents.validation import dispatch  # noqa: PLC0415
 
-    del judging
+    del dispatch
     send(taken, b"{}")
     while select.select([given], [], [], IDLE_S)[0]:
         header = receive(given)
@@ -43,7 +43,7 @@ def main(given: BinaryIO, taken: BinaryIO) -> None:
 
 def answer(question: dict[str, Any], parts: list[bytes]) -> dict[str, Any]:
     """Return the report on a question, whatever happens."""
-    from pencere.documents.validation.judging import judge  # noqa: PLC0415
+    from pencere.documents.validation.dispatch import judge  # noqa: PLC0415
 
     try:
         report = judge(

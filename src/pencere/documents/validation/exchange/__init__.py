@@ -1,0 +1,1 @@
+"""Evidence containers of exchanges of data: docs/specs/evidence-container.md."""
