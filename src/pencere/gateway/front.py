@@ -11,6 +11,7 @@ from pencere.gateway import health
 from pencere.gateway.exchange import consumer, metadata
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.stamps import Stamper
+from pencere.gateway.observe.pages import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
@@ -22,6 +23,7 @@ class Front:
 
     core: Core
     stamper: Stamper | None
+    monitoring: MonitoringPages
     # The text of `/metrics` as it is now.
     metrics: Callable[[], bytes]
 
@@ -51,11 +53,16 @@ def _list_clients(front: Front, request: Request, respond: Respond) -> None:
     respond(*metadata.list_clients(directory, query, request.header(b"accept") or b""))
 
 
+def _monitoring(front: Front, request: Request, respond: Respond) -> None:
+    front.monitoring.handle(request, respond)
+
+
 PATHS: Mapping[str, Handler] = {
     "/r1/": _exchange,
     "/healthz": _health,
     "/metrics": _metrics,
     "/listClients": _list_clients,
+    "/monitoring/": _monitoring,
 }
 
 

@@ -33,6 +33,7 @@ from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.observer import Observer
+from pencere.gateway.observe.pages import MonitoringPages
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.message import Limits, Request
@@ -93,7 +94,9 @@ class Node:
             if config.tsa_url
             else None
         )
-        self._front = front.Front(self.core, self.stamper, self._metrics)
+        self._front = front.Front(
+            self.core, self.stamper, MonitoringPages(self.core), self._metrics
+        )
         self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
         self._link = HttpServer(
             self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
@@ -137,6 +140,7 @@ class Node:
         await core.refusals.stop()
         await core.log.stop()
         await core.observer.stop()
+        await self._front.monitoring.stop()
         if self.stamper is not None:
             await self.stamper.stop()
         await core.upstreams.aclose()

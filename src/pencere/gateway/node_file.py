@@ -6,7 +6,8 @@ in force.
 
     {"clients": {"AZ/GOV/idda/portal": "<sha256 of the key, hex>"},
      "services": {"AZ/GOV/mia/population": {"url": "http://127.0.0.1:8100/v1/population",
-                                            "bearer": "...", "timeout_s": 10}}}
+                                            "bearer": "...", "timeout_s": 10}},
+     "operators": {"register": "<sha256 of the key, hex>"}}
 
 A service's address is looked up by its whole identifier, then by its subsystem's, where the
 service code is added to the address.
@@ -56,6 +57,12 @@ class NodeFile:
     clients: Mapping[str, bytes]
     services: Mapping[str, Upstream]
     is_open: bool = False
+    operators: Mapping[str, bytes] = field(default_factory=dict)
+
+    def is_operator_key(self, key: bytes) -> bool:
+        """Say whether it is an operator's key; each is compared in constant time."""
+        given = hashlib.sha256(key).digest()
+        return any([hmac.compare_digest(given, one) for one in self.operators.values()])
 
     def is_client_key(self, client: str, key: bytes) -> bool:
         """Compare a client's key in constant time; an unknown client takes as long."""
@@ -83,12 +90,17 @@ def client_key_digest(key: str) -> str:
 
 
 def write_node_file(
-    path: Path, *, clients: Mapping[str, str], services: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    *,
+    clients: Mapping[str, str],
+    services: Mapping[str, Mapping[str, Any]],
+    operators: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a node's file whole or not at all; `clients` gives the keys themselves."""
+    """Write a node's file whole or not at all; of clients and operators, give the keys."""
     content = {
         "clients": {client: client_key_digest(key) for client, key in clients.items()},
         "services": {service: dict(entry) for service, entry in services.items()},
+        "operators": {name: client_key_digest(key) for name, key in (operators or {}).items()},
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -130,7 +142,18 @@ def read_node_file(path: Path) -> NodeFile:
         canonical(service): _upstream(path, service, entry)
         for service, entry in _mapping(path, content, "services").items()
     }
-    return NodeFile(clients, services)
+    operators: dict[str, bytes] = {}
+    for name, digest in _mapping(path, content, "operators").items():
+        try:
+            operators[name] = bytes.fromhex(digest)
+        except (ValueError, TypeError) as problem:
+            raise Misconfigured(
+                file=path,
+                key=f"operators.{name}",
+                value="(hidden)",
+                example="64 hex digits: SHA-256 of the key",
+            ) from problem
+    return NodeFile(clients, services, operators=operators)
 
 
 def make_upstream(url: str, *, bearer: str | None, timeout_s: float | None) -> Upstream:

@@ -19,6 +19,7 @@ from pencere.kernel.canonical import sha256_of
 from pencere.kernel.errors import Missing
 from pencere.trust import signed_json
 from pencere.trust.signers import Signer
+from pencere.web.stateregister.domain import node_certificates
 from pencere.web.stateregister.domain.loading import identifier_of
 from pencere.web.stateregister.models import (
     Agreement,
@@ -45,6 +46,7 @@ def publish(
         # Two publishers at once take turns, so that a version is signed once.
         cursor.execute("select pg_advisory_xact_lock(hashtext('stateregister publish'))")
     content = directory_content(instance, consent_register)
+    content["revoked"] = node_certificates.revoked(at)
     digest = sha256_of(content)
     newest = Publication.objects.order_by("-version").first()
     if (

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Invalid, Unavailable
@@ -28,11 +28,14 @@ Ask = Callable[[date, date], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """How often a consumer asked a service."""
+class TrafficCount:
+    """A count of a day, over all nodes. `outcome`: `ok` where the service answered, else `fault`."""
 
+    day: date
     consumer: str
+    provider: str
     service: str
+    outcome: str
     count: int
 
 
@@ -67,15 +70,29 @@ def collect_all(nodes: Iterable[tuple[str, Ask]], *, at: datetime) -> dict[str, 
     return counted
 
 
-def pairs(first: date, last: date) -> list[Pair]:
-    """Return who asked whom how often in these days, most first; whatever the outcome."""
-    rows = (
-        Traffic.objects.filter(day__gte=first, day__lte=last)
-        .values("consumer", "service")
-        .annotate(total=Sum("count"))
-        .order_by("-total", "consumer", "service")
-    )
-    return [Pair(row["consumer"], row["service"], row["total"]) for row in rows]
+def counts(since: date, until: date) -> list[TrafficCount]:
+    """Return what was asked from one day to another, both included; systems as `body/code`.
+
+    What is in work still is in none of it.
+    """
+    found: dict[tuple[date, str, str, str, str], int] = {}
+    for row in Traffic.objects.filter(day__gte=since, day__lte=until).exclude(outcome="open"):
+        provider, _, service = row.service.rpartition("/")
+        outcome = "ok" if row.outcome == "answered" else "fault"
+        key = (row.day, _system(row.consumer), _system(provider), service, outcome)
+        found[key] = found.get(key, 0) + row.count
+    return [TrafficCount(*key, count) for key, count in sorted(found.items())]
+
+
+def last_collected() -> datetime | None:
+    """Return when a node was counted last."""
+    found: datetime | None = Traffic.objects.aggregate(last=Max("counted_at"))["last"]
+    return found
+
+
+def _system(identifier: str) -> str:
+    """Return `body/code` of `AZ/GOV/body/code`."""
+    return "/".join(identifier.split("/")[2:])
 
 
 def _list(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
