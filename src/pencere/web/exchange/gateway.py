@@ -74,7 +74,7 @@ class Gateway:
             retry=UNSENT,
         )
 
-    def query(
+    def query(  # noqa: PLR0913, a question is all of these
         self,
         *,
         register: str,
@@ -82,6 +82,7 @@ class Gateway:
         purpose: Purpose,
         valid_at: str | None = None,
         message: str | None = None,
+        annulled_too: bool = False,
     ) -> tuple[Record, ...]:
         """Return the records that a key finds, with the fields this purpose may see.
 
@@ -90,6 +91,8 @@ class Gateway:
         asked: dict[str, Any] = {"by": dict(by)}
         if valid_at is not None:
             asked["valid_at"] = valid_at
+        if annulled_too:
+            asked["state"] = "any"
         answer = self._call(
             "POST", register, "/query", purpose=purpose, body=asked, message=message
         )

@@ -98,6 +98,14 @@ def agreements_of(of: System, *, on: date | None = None) -> QuerySet[Agreement]:
     return found.order_by("id")
 
 
+def consented_agreements(on: date) -> list[Agreement]:
+    """Return the agreements in force on a day that only a person's consent opens."""
+    found = Agreement.objects.filter(
+        consent=True, is_active=True, force=Force.IN_FORCE, first_day__lte=on, last_day__gte=on
+    ).select_related("consumer__owner", "provider__owner")
+    return list(found.order_by("consumer__owner_id", "id"))
+
+
 def acts_of(about: str, subject: str) -> QuerySet[Act]:
     """Return what was done to a thing, in order."""
     return Act.objects.filter(about=about, subject=subject).select_related("person")
