@@ -15,6 +15,7 @@ from pencere.cli.roles.certification import keystore_of
 from pencere.countries.country import Country
 from pencere.kernel.clock import SystemClock
 from pencere.ops.installation import Installation
+from pencere.web.classifiers.interfaces import load_country as load_classifiers
 from pencere.web.stateregister.interfaces import publish
 
 
@@ -62,6 +63,7 @@ def publish_directory(installation: Installation, nodes: Sequence[NodeCertificat
     set_up()
     country = Country.load("az")
     subsystems = served(country)
+    load_classifiers(clock=SystemClock())
     return publish(
         nodes=[
             {

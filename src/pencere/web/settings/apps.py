@@ -23,6 +23,8 @@ DATA = [
     "issued",
     "certification",
     "stateregister",
+    "classifiers",
+    "openregister",
 ]
 VIEWS = ["identity", "portal", "office"]
 

@@ -1,0 +1,1 @@
+"""Classifiers and code lists of the state, each with its versions."""
