@@ -4,10 +4,11 @@ https://www.w3.org/TR/trace-context/ (level 1, sections 3.2 and 3.3). A trace sa
 person and decides nothing: a broken one is dropped and a new one begun, never refused.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _LONGEST_STATE = 512
@@ -51,6 +52,21 @@ class Trace:
         return cls(
             found[2].decode(), span, found[3].decode(), bool(int(found[4], 16) & _SAMPLED), state
         )
+
+    def of_exchange(self, exchange: str) -> "Trace":
+        """Return this span as the consumer's node names it, the same on both nodes.
+
+        Nothing may be added to the head that is hashed and signed (X-Road-Request-Hash), so what
+        no caller said is derived from the number of the exchange, which both nodes know.
+        """
+        trace = self.trace if self.parent else exchange.replace("-", "")
+        span = hashlib.sha256(f"span of {exchange}".encode()).hexdigest()[:16]
+        return replace(self, trace=trace, span=span)
+
+    def below(self, exchange: str) -> "Trace":
+        """Return this span as the provider's node has it: below the consumer's node's."""
+        above = self.of_exchange(exchange)
+        return replace(self, trace=above.trace, parent=above.span)
 
     def onto(self, headers: Headers) -> Headers:
         """Return headers that name this span as the parent of what follows."""
