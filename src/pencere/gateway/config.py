@@ -63,6 +63,8 @@ class NodeConfig:
     style: FaultStyle = field(default_factory=FaultStyle)
     limits: Limits = field(default_factory=Limits)
     in_flight: int = 512
+    # How many messages one signature may cover; 1 signs each by itself.
+    signing_batch: int = 256
     # Of these, how many one client, or one other node, may have in work.
     share: int = 384
     # How many days monitoring records are kept; 0 keeps none.
@@ -77,5 +79,14 @@ class NodeConfig:
     stamp_failure_limit: timedelta = timedelta(hours=4)
     kept_body_bytes: int = 256 * 1024
     grace_s: float = 20.0
+    # How often the status of certificates in use is asked for and kept; none: never.
+    status_every: timedelta | None = timedelta(hours=4)
+    # Secrets from before `secret`, the first one last: what they sealed stays readable.
+    older_secrets: tuple[str, ...] = field(default=(), repr=False)
+    # The name of the ledger of `database_url`, and the file of its public key, PEM.
+    ledger_origin: str = ""
+    ledger_key: Path | None = None
+    # Proofs (`proof.exchange`) of an exchange that is in the archive by now.
+    archive: Callable[[str], list[Any]] | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock)
     ledger: Callable[[], dict[str, object]] | None = None

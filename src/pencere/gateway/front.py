@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pencere.gateway import health
-from pencere.gateway.exchange import consumer, metadata
+from pencere.gateway.exchange import consumer, metadata, proving
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.observe.pages import MonitoringPages
@@ -57,7 +57,12 @@ def _monitoring(front: Front, request: Request, respond: Respond) -> None:
     front.monitoring.handle(request, respond)
 
 
+def _asic(front: Front, request: Request, respond: Respond) -> None:
+    proving.asic(front.core, request, respond)
+
+
 PATHS: Mapping[str, Handler] = {
+    "/asic": _asic,
     "/r1/": _exchange,
     "/healthz": _health,
     "/metrics": _metrics,

@@ -8,6 +8,7 @@ one of these names.
 from dataclasses import dataclass
 
 FIND_USAGE = "findUsage"
+GET_EVIDENCE = "getEvidence"
 GET_SUPPRESSIONS = "getSuppressions"
 
 
@@ -39,6 +40,8 @@ RULES = {
         endpoints=(("POST", "**"), ("GET", "/v2/*"), ("GET", "/v3/*")),
         demands=("purpose", "legal-basis"),
     ),
+    # Only of the asking system's own exchanges, so it learns nothing that it did not have.
+    GET_EVIDENCE: BuiltInRule(needs_agreement=False, methods=frozenset({"POST"})),
     GET_SUPPRESSIONS: BuiltInRule(
         endpoints=(("POST", "**"),), demands=("purpose", "legal-basis", "user")
     ),

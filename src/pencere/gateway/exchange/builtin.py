@@ -7,10 +7,11 @@ when the request is in the log; it may raise a Fault, and otherwise calls `done`
 
 from collections.abc import Callable
 
-from pencere.gateway.directory.builtin import FIND_USAGE, GET_SUPPRESSIONS, RULES
+from pencere.gateway.directory.builtin import FIND_USAGE, GET_EVIDENCE, GET_SUPPRESSIONS, RULES
 from pencere.gateway.exchange import metadata
 from pencere.gateway.exchange.call import Call, Done
 from pencere.gateway.exchange.openapi import get_openapi
+from pencere.gateway.exchange.proving import get_evidence
 from pencere.gateway.exchange.usage.answering import find_usage, get_suppressions
 from pencere.kernel.clock import local_date
 
@@ -27,6 +28,7 @@ HANDLERS: dict[str, Handler] = {
     "allowedMethods": _list_methods,
     "getOpenAPI": get_openapi,
     FIND_USAGE: find_usage,
+    GET_EVIDENCE: get_evidence,
     GET_SUPPRESSIONS: get_suppressions,
 }
 if HANDLERS.keys() != RULES.keys():

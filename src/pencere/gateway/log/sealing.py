@@ -1,38 +1,56 @@
 """Sealing what the log keeps of persons: AES-256-GCM for content, HMAC-SHA-256 for finding.
 
-Two keys of the node, both from its secret. The digest of a person in the log is keyed, so that
+Keys of the node, all from its secrets. Content is sealed with the newest and names it, so that a
+secret can be replaced; `person_digest` and the salts of the ledger stay under the first one, since
+what was written under them is compared. The digest of a person in the log is keyed, so that
 the log finds a person's rows and a copy of it tells nobody whose they are. In the public
 ledger each entry has a digest of its own under a salt that only the person is given: entries of
 one person cannot be linked by others.
 """
 
+import contextlib
 import hashlib
 import hmac
 import secrets
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
+_MAGIC = b"PS2\n"
+_PREFIX = len(_MAGIC) + 4
+_SEAL = b"pencere gateway seal/1"
 
 
 class Sealer:
-    """The two keys of a node's log."""
+    """The keys of a node's log; `older` secrets, the first one last, only open."""
 
-    def __init__(self, secret: str) -> None:
-        root = secret.encode()
-        self._aead = AESGCM(_derive(root, b"pencere gateway seal/1"))
-        self._person = _derive(root, b"pencere gateway person/1")
-        self._salt = _derive(root, b"pencere gateway ledger salt/1")
+    def __init__(self, secret: str, *older: str) -> None:
+        secrets_ = [one.encode() for one in (secret, *older)]
+        self._keys = {_key_id(one): AESGCM(_derive(one, _SEAL)) for one in secrets_}
+        self._newest = _key_id(secrets_[0])
+        first = secrets_[-1]
+        self._first = _key_id(first)
+        self._person = _derive(first, b"pencere gateway person/1")
+        self._salt = _derive(first, b"pencere gateway ledger salt/1")
 
     def seal(self, content: bytes, *, exchange: str, part: str) -> bytes:
         """Encrypt a part of an exchange, bound to where it belongs."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, content, f"{exchange} {part}".encode())
+        bound = f"{exchange} {part}".encode()
+        sealed = nonce + self._keys[self._newest].encrypt(nonce, content, bound)
+        # Under the first secret as it always was; under a later one with its name in front.
+        return sealed if self._newest == self._first else _MAGIC + self._newest + sealed
 
     def open(self, sealed: bytes, *, exchange: str, part: str) -> bytes:
-        """Decrypt; raises cryptography's InvalidTag when moved or changed."""
-        nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        return self._aead.decrypt(nonce, rest, f"{exchange} {part}".encode())
+        """Decrypt; raises cryptography's InvalidTag when moved, changed, or of another secret."""
+        bound = f"{exchange} {part}".encode()
+        key = self._keys.get(sealed[len(_MAGIC) : _PREFIX])
+        if sealed.startswith(_MAGIC) and key is not None:
+            # A nonce of before may begin so too, once in 2^64; then this fails and the next opens.
+            with contextlib.suppress(InvalidTag):
+                return _open(key, sealed[_PREFIX:], bound)
+        return _open(self._keys[self._first], sealed, bound)
 
     def person_digest(self, person: str) -> bytes:
         """Return by what the log finds a person."""
@@ -46,6 +64,15 @@ class Sealer:
 def person_in_leaf(salt: bytes, person: str) -> str:
     """Return the person as a ledger entry has it: hex HMAC-SHA-256 under the entry's salt."""
     return hmac.digest(salt, person.encode(), hashlib.sha256).hex()
+
+
+def _open(key: AESGCM, sealed: bytes, bound: bytes) -> bytes:
+    nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    return key.decrypt(nonce, rest, bound)
+
+
+def _key_id(secret: bytes) -> bytes:
+    return _derive(secret, b"pencere gateway key name/1")[:4]
 
 
 def _derive(root: bytes, label: bytes) -> bytes:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.log.database import GONE
@@ -56,8 +57,21 @@ class Keeper:
         self._version = 0
         self._known: dict[bytes, x509.Certificate] = {}
         self._asked_at: datetime | None = None
+        self._turn = asyncio.Lock()
         self._ask_next: datetime | None = None
         self.trouble = ""
+
+    @classmethod
+    def of(cls, config: NodeConfig, directory: DirectorySource) -> "Keeper | None":
+        """Return the keeper of a node; None when it keeps nothing."""
+        if config.status_every is None:
+            return None
+        return cls(
+            database_url=config.database_url,
+            directory=directory,
+            clock=config.clock,
+            every=config.status_every,
+        )
 
     async def run(self) -> None:
         """Look once a second for a new directory, and ask for statuses when it is time."""
@@ -83,8 +97,18 @@ class Keeper:
             failed = await self.ask()
             self._ask_next = now + (min(_AGAIN, self._every) if failed else self._every)
 
+    async def refresh(self, fresh_for: timedelta) -> None:
+        """Ask again unless that was done a moment ago; what cannot be had is left."""
+        if self._asked_at is None or self._clock.now() - self._asked_at > fresh_for:
+            with contextlib.suppress(*GONE, PencereError, ValueError):
+                await self.ask()
+
     async def ask(self) -> int:
         """Ask for the status of every certificate in use; return how many could not be had."""
+        async with self._turn:
+            return await self._ask()
+
+    async def _ask(self) -> int:
         connection = await self._connect()
         now = self._clock.now()
         since = (self._asked_at or now - self._every) - _AGAIN

@@ -106,8 +106,10 @@ def load(connection: Connection, log: Log, keys: Sequence[Key]) -> list[Exchange
     return proofs
 
 
-def _by_key(connection: Connection, query: str, wanted: object) -> dict[Key, DictRow]:
-    rows = connection.execute(query.encode(), wanted).fetchall()  # type: ignore[arg-type]  # a tuple
+def _by_key(
+    connection: Connection, query: str, wanted: tuple[list[UUID], list[str]]
+) -> dict[Key, DictRow]:
+    rows = connection.execute(query.encode(), wanted).fetchall()
     return {(row["exchange"], row["side"]): row for row in rows}
 
 

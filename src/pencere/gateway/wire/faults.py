@@ -60,6 +60,8 @@ class Kind(Enum):
     CONSENT_MISSING = ("ConsentMissing", "consent_missing", 403, False)
     CONSENT_UNAVAILABLE = ("ConsentUnavailable", "consent_unavailable", 503, False)
     SUPPRESSION_NOT_ALLOWED = ("SuppressionNotAllowed", "suppression_not_allowed", 403, False)
+    UNKNOWN_EXCHANGE = ("UnknownExchange", "unknown_exchange", 404, False)
+    EVIDENCE_UNAVAILABLE = ("EvidenceUnavailable", "evidence_unavailable", 503, False)
     OVERLOADED = ("Overloaded", "overloaded", 503, False)
     STOPPING = ("Stopping", "stopping", 503, False)
 
