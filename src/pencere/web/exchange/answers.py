@@ -24,7 +24,8 @@ class Usage:
 
     `represented` is the id of the body that `receiver` acted for, empty when for none. The person
     themself acted, or no person did, or an officer. `outcome` is "answered", "fault" or
-    "interrupted", and `status` what the register answered.
+    "interrupted", and `status` what the register answered. `consent` is the number of the consent
+    it rests on; an access that was kept from the person by law says until when, and by which order.
 
     `leaf`, `proof` and `checkpoint` are as the owner of the data sent them; see
     `web.portal.window.proof`.
@@ -47,6 +48,9 @@ class Usage:
     is_automatic: bool = False
     outcome: str = "answered"
     status: int = 200
+    consent: str = ""
+    hidden_until: str = ""
+    hidden_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +104,7 @@ def _usage(item: Mapping[str, Any]) -> Usage:
         is_automatic=item["automatic"] is True,
         outcome=str(item["outcome"]),
         status=int(item["status"]),
+        consent=str(item.get("consent") or ""),
+        hidden_until=str(item.get("hiddenUntil") or ""),
+        hidden_reason=str(item.get("hiddenReason") or ""),
     )

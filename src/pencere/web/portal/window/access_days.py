@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import groupby
 
 from pencere.kernel.clock import BAKU, as_utc, local_date
-from pencere.kernel.dates import format_date
+from pencere.kernel.dates import format_date, format_instant
 from pencere.kernel.errors import PencereError
 from pencere.web.country import country
 from pencere.web.exchange import Usage
@@ -21,7 +21,11 @@ PORTAL = ("idda", "portal")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One access: who, what, why, in words; `note` says when nothing was given."""
+    """One access: who, what, why, in words.
+
+    `note` says when nothing was given, `consent` that the person allowed it, `hidden` that it was
+    kept from them for a time and by which order.
+    """
 
     at: datetime
     who: str
@@ -32,6 +36,8 @@ class Access:
     case: str
     subsystem: str
     exchange: str
+    consent: str = ""
+    hidden: str = ""
 
     @property
     def day(self) -> date:
@@ -46,7 +52,9 @@ class Access:
     @property
     def sameness(self) -> tuple[str, ...]:
         """What two accesses of one day and case share when they are told as one."""
-        return (self.who, self.what, self.why, self.basis, self.note)
+        return (
+            self.who, self.what, self.why, self.basis, self.note, self.consent, self.hidden,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,8 @@ def access_of(usage: Usage, subsystem: str, language: str) -> Access:
         case=usage.case,
         subsystem=subsystem,
         exchange=usage.exchange,
+        consent=t("access.by_consent") if usage.consent else "",
+        hidden=_hidden(usage, language),
     )
 
 
@@ -153,6 +163,13 @@ def _note(usage: Usage) -> str:
     if usage.outcome == "interrupted":
         return t("access.unknown_outcome")
     return t("access.not_given") if usage.outcome == "fault" or usage.status >= 400 else ""
+
+
+def _hidden(usage: Usage, language: str) -> str:
+    if not usage.hidden_until:
+        return ""
+    until = as_utc(datetime.fromisoformat(usage.hidden_until))
+    return t("access.was_hidden", until=format_instant(until, language), order=usage.hidden_reason)
 
 
 def _body(body: str, language: str) -> str:
