@@ -61,6 +61,40 @@ class Usages:
     usages: tuple[Usage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An access that is or was kept from the person by law; whose data it was is not told."""
+
+    at: str
+    exchange: str
+    consumer: str
+    service: str
+    legal_basis: str
+    case: str
+    reason: str
+    hidden_until: str
+
+
+def read_suppressions(value: Any, *, register: str) -> tuple[Suppression, ...]:
+    """Read the answer of getSuppressions."""
+    try:
+        return tuple(
+            Suppression(
+                at=str(one["time"]),
+                exchange=str(one["exchange"]),
+                consumer=str(one["consumer"]),
+                service=str(one["service"]),
+                legal_basis=str(one["legalBasis"]),
+                case=str(one["case"]),
+                reason=str(one["reason"]),
+                hidden_until=str(one["hiddenUntil"]),
+            )
+            for one in value["suppressions"]
+        )
+    except (KeyError, TypeError) as error:
+        raise Unavailable("register.unavailable", register=register, problem="form") from error
+
+
 def read_record(value: Any, *, register: str) -> Record:
     """Read one record; an answer of another form is treated as no answer."""
     try:

@@ -15,7 +15,14 @@ from django.conf import settings
 
 from pencere import client
 from pencere.kernel.errors import Conflict, Invalid, Missing, Refused, Unavailable
-from pencere.web.exchange.answers import Record, Usages, read_record, read_usages
+from pencere.web.exchange.answers import (
+    Record,
+    Suppression,
+    Usages,
+    read_record,
+    read_suppressions,
+    read_usages,
+)
 from pencere.web.exchange.registers import owner_of
 
 log = logging.getLogger(__name__)
@@ -144,6 +151,16 @@ class Gateway:
             asked["exchange"] = exchange
         answer = self._send("POST", service, "", label=subsystem, purpose=purpose, body=asked)
         return read_usages(_json(answer, subsystem), register=subsystem)
+
+    def suppressions(
+        self, *, member: str, subsystem: str, purpose: Purpose, limit: int
+    ) -> tuple[Suppression, ...]:
+        """Return what this subsystem's owner keeps or kept from people by law, newest first."""
+        service = f"{INSTANCE}/{MEMBER_CLASS}/{member}/{subsystem}/getSuppressions"
+        answer = self._send(
+            "POST", service, "", label=subsystem, purpose=purpose, body={"limit": limit}
+        )
+        return read_suppressions(_json(answer, subsystem), register=subsystem)
 
     def _call(  # noqa: PLR0913, an exchange is all of these
         self,

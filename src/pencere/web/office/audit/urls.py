@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from pencere.web.office.audit import views
+from pencere.web.office.audit import suppressions, views
 
-urlpatterns = [path("audit/", views.show, name="audit")]
+urlpatterns = [
+    path("audit/", views.show, name="audit"),
+    path("audit/suppressions/", suppressions.show, name="audit_suppressions"),
+]

@@ -106,6 +106,12 @@ def consented_agreements(on: date) -> list[Agreement]:
     return list(found.order_by("consumer__owner_id", "id"))
 
 
+def suppressing_systems() -> list[System]:
+    """Return the systems of whose data an agreement, also an ended one, lets accesses be hidden."""
+    found = System.objects.filter(duties__suppress__isnull=False).select_related("owner").distinct()
+    return list(found.order_by("owner_id", "code"))
+
+
 def acts_of(about: str, subject: str) -> QuerySet[Act]:
     """Return what was done to a thing, in order."""
     return Act.objects.filter(about=about, subject=subject).select_related("person")
