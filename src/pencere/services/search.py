@@ -8,16 +8,16 @@ best phrase, with what the rest of its words add.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 from pathlib import Path
+from typing import Protocol
 
 from pencere.kernel.alphabet import fold
-from pencere.kernel.text import LANGUAGES
+from pencere.kernel.text import LANGUAGES, Text
 from pencere.rules.yamlfile import load_yaml
-from pencere.services.catalogue import Catalogue, Entry
 
 MAX_QUERY = 200
 MAX_WORDS = 12
@@ -64,6 +64,38 @@ class Hit:
     name: str
 
 
+class Searched(Protocol):
+    """What can be found: a service of the catalogue, or anything named and described likewise."""
+
+    @property
+    def id(self) -> str:
+        """Its id, which a hit names."""
+
+    @property
+    def names(self) -> Text:
+        """What it is called."""
+
+    @property
+    def summary(self) -> Text:
+        """What it is, in a sentence."""
+
+    @property
+    def result(self) -> Text | None:
+        """What comes of it; weighs less than a name."""
+
+    @property
+    def keywords(self) -> Mapping[str, tuple[str, ...]]:
+        """Other words for it, by language."""
+
+
+class Collection(Protocol):
+    """Everything that an index finds."""
+
+    @property
+    def all(self) -> Sequence[Searched]:
+        """All of it, in an order that breaks ties."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Phrase:
     service: int
@@ -72,10 +104,10 @@ class _Phrase:
 
 
 class Index:
-    """The search index of one catalogue. Made once, then only read: safe among threads."""
+    """The search index of one collection. Made once, then only read: safe among threads."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._entries = catalogue.all
+    def __init__(self, collection: Collection) -> None:
+        self._entries = collection.all
         self._vocabulary: dict[str, int] = {}
         self._phrases: list[_Phrase] = []
         for number, entry in enumerate(self._entries):
@@ -193,7 +225,7 @@ class Index:
         return tuple(found[:80])
 
 
-def _phrases_of(entry: Entry) -> Iterable[tuple[float, str]]:
+def _phrases_of(entry: Searched) -> Iterable[tuple[float, str]]:
     for language in LANGUAGES:
         yield NAME, entry.names.in_language(language)
         yield SUMMARY, entry.summary.in_language(language)

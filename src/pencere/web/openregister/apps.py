@@ -1,0 +1,10 @@
+"""The app `openregister`."""
+
+from django.apps import AppConfig
+
+
+class OpenRegisterConfig(AppConfig):
+    """Its label is short: tables are named `openregister_...`."""
+
+    name = "pencere.web.openregister"
+    label = "openregister"

@@ -1,0 +1,1 @@
+"""The register as everybody may see it: parts, search, graph, statistics."""
