@@ -90,3 +90,10 @@ class NodeConfig:
     archive: Callable[[str], list[Any]] | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock)
     ledger: Callable[[], dict[str, object]] | None = None
+    # Asks whether a node's certificate was revoked; how often, and how long a certificate counts
+    # as good when nobody answers (None: as long as it takes).
+    check_status: Callable[[x509.Certificate], None] | None = None
+    status_every: timedelta = timedelta(minutes=5)
+    status_limit: timedelta | None = None
+    # Below this a node says so before its disk is full.
+    disk_free_bytes: int = 256 * 1024 * 1024

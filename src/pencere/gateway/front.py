@@ -22,7 +22,7 @@ class Front:
     """What handlers are given besides the request."""
 
     core: Core
-    stamper: Stamper | None
+    witnesses: Callable[[], health.Witnesses]
     monitoring: MonitoringPages
     # The text of `/metrics` as it is now.
     metrics: Callable[[], bytes]
@@ -37,7 +37,7 @@ def _exchange(front: Front, request: Request, respond: Respond) -> None:
 
 def _health(front: Front, request: Request, respond: Respond) -> None:
     del request
-    respond(*health.answer(front.core, front.stamper))
+    respond(*health.answer(front.witnesses()))
 
 
 def _metrics(front: Front, request: Request, respond: Respond) -> None:

@@ -8,6 +8,7 @@ names it. TLS contexts are changed in place; connections that stand keep what th
 import logging
 import ssl
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -57,6 +58,10 @@ class NodeKeys:
             config.signer, config.tls_certificate, config.tls_key, config.tls_key_password
         )
         return cls(pair)
+
+    def seconds_left(self, now: datetime) -> float:
+        """Return how long the certificate in use still lasts."""
+        return (self.current.certificate.not_valid_after_utc - now).total_seconds()
 
     def watch(self, *contexts: ssl.SSLContext) -> None:
         """Have these contexts show what is in use, now and after a change."""

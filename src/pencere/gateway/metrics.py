@@ -32,6 +32,11 @@ class Metrics:
                 ("directory_version", "Version of the directory in use."),
                 ("directory_seconds_left", "Until the directory expires."),
                 ("unstamped_seconds", "Age of the oldest answer without a time-stamp."),
+                ("clock_off_seconds", "By how much others are ahead of this node's clock."),
+                ("certificate_seconds_left", "Until the certificate in use ends."),
+                ("monitoring_queue", "Monitoring records that wait."),
+                ("monitoring_dropped", "Monitoring records dropped since start."),
+                ("spans_dropped", "Spans dropped since start."),
             )
         }
 

@@ -32,6 +32,7 @@ from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
 from pencere.gateway.observe.pages import MonitoringPages
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
@@ -53,7 +54,7 @@ _REFUSALS = {
 class Node:
     """A node of the gateway. Make it inside a running loop."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, box: KeyBox | None = None) -> None:
         self.config = config
         self._sealer = Sealer(config.secret)
         peers = Peers(config)
@@ -76,6 +77,7 @@ class Node:
             metrics=metrics,
             keys=NodeKeys.of(config),
             observer=Observer(config, metrics, loop),
+            clocks=Clocks(config.clock_window),
             shares=Shares(config.share),
             loop=loop,
             quotas=QuotaCounter(config.database_url),
@@ -95,8 +97,20 @@ class Node:
             else None
         )
         self._front = front.Front(
-            self.core, self.stamper, MonitoringPages(self.core), self._metrics
+            self.core, self._witnesses, MonitoringPages(self.core), self._metrics
         )
+        self.status = (
+            StatusWatch(
+                directory,
+                config.clock,
+                config.check_status,
+                every=config.status_every,
+                limit=config.status_limit,
+            )
+            if config.check_status is not None
+            else None
+        )
+        self.renewer = Renewer(self.core, box) if box is not None else None
         self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
         self._link = HttpServer(
             self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
@@ -119,8 +133,8 @@ class Node:
         self.client_address = await self._clients.start(config.client_host, config.client_port)
         make = core.loop.create_task
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
-        if self.stamper is not None:
-            self._tasks.append(make(self.stamper.run()))
+        workers = (self.stamper, self.status, self.renewer)
+        self._tasks += [make(one.run()) for one in workers if one is not None]
         log.info(
             "node_started node=%s clients=%s link=%s",
             config.node, self.client_address[1], self.link_address[1],
@@ -150,6 +164,9 @@ class Node:
         log.info("node_stopped node=%s", self.config.node)
 
     # Clients
+
+    def _witnesses(self) -> Witnesses:
+        return Witnesses(self.core, self.stamper, self.status, self.renewer)
 
     def _on_client(self, request: Request, respond: Respond) -> None:
         front.handle(self._front, request, respond)
@@ -201,6 +218,8 @@ class Node:
         while True:
             self.core.directory.refresh_from_file()
             self.core.node_file.refresh()
+            if self.stamper is not None and self.stamper.clock_off is not None:
+                self.core.clocks.note("time-stamps", self.stamper.clock_off)
             self.core.stamps_overdue = self.stamper.overdue if self.stamper is not None else ""
             await asyncio.sleep(_LOOK_S)
 
@@ -269,15 +288,15 @@ def link_limits(limits: Limits) -> Limits:
     return replace(limits, body_bytes=limits.body_bytes + 2 * limits.head_bytes, idle_s=120.0)
 
 
-def run(config: NodeConfig) -> None:
-    """Run a node until SIGTERM or SIGINT, then drain and return."""
+def run(config: NodeConfig, box: KeyBox | None = None) -> None:
+    """Run a node until SIGTERM or SIGINT, then drain and return; with `box` its keys renew."""
 
     async def main() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        node = Node(config)
+        node = Node(config, box)
         await node.start()
         await stopping.wait()
         await node.stop()

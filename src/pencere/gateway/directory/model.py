@@ -90,6 +90,8 @@ class NodeEntry:
     signing: Mapping[str, ec.EllipticCurvePublicKey]
     name: str = ""
     status: str = ""
+    # All of them, those that were revoked too.
+    certificates: Mapping[str, x509.Certificate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,13 @@ def _build(payload: Mapping[str, Any]) -> Directory:
     revoked = frozenset(_fingerprint(one) for one in payload.get("revoked", []))
     nodes = [_node(entry, revoked) for entry in payload["nodes"]]
     by_tls: dict[str, str] = {}
+    owners: dict[str, str] = {}
     serving: dict[str, tuple[str, ...]] = {}
     for node in nodes:
-        for fingerprint in node.tls:
-            if by_tls.setdefault(fingerprint, node.identifier) != node.identifier:
+        for fingerprint in node.certificates:
+            if owners.setdefault(fingerprint, node.identifier) != node.identifier:
                 raise ValueError(f"two nodes have the certificate {fingerprint}")
+        by_tls |= dict.fromkeys(node.tls, node.identifier)
         for subsystem in sorted(node.serves):
             serving[subsystem] = (*serving.get(subsystem, ()), node.identifier)
     agreements: dict[tuple[str, str], tuple[Agreement, ...]] = {}
@@ -253,11 +257,13 @@ def _node(entry: Mapping[str, Any], revoked: frozenset[str]) -> NodeEntry:
     host, _, port = entry["address"].rpartition(":")
     tls: set[str] = set()
     signing: dict[str, ec.EllipticCurvePublicKey] = {}
+    certificates: dict[str, x509.Certificate] = {}
     for one in entry["certificates"]:
         certificate = x509.load_der_x509_certificate(base64.b64decode(one["der"], validate=True))
         fingerprint = fingerprint_of(certificate)
         if fingerprint != one["sha256"]:
             raise ValueError(f"fingerprint of a certificate of {entry['id']} differs")
+        certificates[fingerprint] = certificate
         if fingerprint in revoked:
             continue
         if one["use"] == "tls":
@@ -276,6 +282,7 @@ def _node(entry: Mapping[str, Any], revoked: frozenset[str]) -> NodeEntry:
         signing=signing,
         name=entry.get("name") or canonical(entry["id"]),
         status=entry.get("status", ""),
+        certificates=certificates,
     )
 
 

@@ -7,7 +7,7 @@ one cannot come back through either way.
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class DirectorySource:
         self._stamp = (0, 0)
         self._jws = ""
         self._directory: Directory | None = None
+        self._payload: Mapping[str, Any] = {}
+        self._distrusted: frozenset[str] = frozenset()
         self.accepted_at: datetime | None = None
         self.trouble = "no directory yet"
 
@@ -82,7 +84,8 @@ class DirectorySource:
             return False
         now = self._clock.now()
         try:
-            directory = build(self._verify(jws, now))
+            payload = self._verify(jws, now)
+            directory = self._build(payload)
         except (PencereError, ValueError) as problem:
             self.trouble = f"a directory was refused: {problem}"
             log.warning("directory_refused reason=%s", problem)
@@ -94,12 +97,28 @@ class DirectorySource:
                 "directory_rolled_back offered=%s known=%s", directory.version, known.version
             )
             return False
-        self._jws, self._directory, self.accepted_at = jws, directory, now
+        self._jws, self._payload = jws, payload
+        self._directory, self.accepted_at = directory, now
         is_expired = directory.expires_at <= now
         self.trouble = ""
         log.info("directory_accepted version=%s expired=%s", directory.version, is_expired)
         self._on_change(directory)
         return True
+
+    def distrust(self, fingerprints: Set[str]) -> None:
+        """Do without these certificates, whatever a directory says, until told otherwise."""
+        if fingerprints == self._distrusted:
+            return
+        self._distrusted = frozenset(fingerprints)
+        if self._directory is not None:
+            self._directory = self._build(self._payload)
+            log.warning("directory_without certificates=%s", len(fingerprints))
+            self._on_change(self._directory)
+
+    def _build(self, payload: Mapping[str, Any]) -> Directory:
+        if not self._distrusted:
+            return build(payload)
+        return build({**payload, "revoked": [*payload.get("revoked", ()), *self._distrusted]})
 
     def _offer_file(self, path: Path) -> None:
         try:

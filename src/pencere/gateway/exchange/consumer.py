@@ -289,7 +289,7 @@ class ConsumerExchange:
             request=evidence.statement_digest(self._statement),
         )
         shared.verify(statement, proof, peer, Side.CLIENT)
-        signed_at = self._core.check_time(proof.time, Side.CLIENT)
+        signed_at = self._core.check_time(proof.time, Side.CLIENT, peer.identifier)
         values = head.lookup(answer.headers)
         if values.get(b"x-road-request-id") != self._exchange.encode("ascii") or values.get(
             b"x-road-request-hash"

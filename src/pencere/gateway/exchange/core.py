@@ -23,6 +23,7 @@ from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
+from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of
@@ -60,6 +61,7 @@ class Core:
     metrics: Metrics
     keys: NodeKeys
     observer: Observer
+    clocks: Clocks
     shares: Shares
     loop: asyncio.AbstractEventLoop
     quotas: QuotaCounter
@@ -93,10 +95,11 @@ class Core:
         """Sign as this node."""
         return evidence.sign(statement, self.keys.current.signer)
 
-    def check_time(self, evidence_time: str, side: Side) -> datetime:
-        """Return the signed time, or refuse what was signed too long ago or in the future."""
+    def check_time(self, evidence_time: str, side: Side, who: str) -> datetime:
+        """Return the time that `who` signed, or refuse what was signed too long ago or in the future."""
         signed = evidence.parse_time(evidence_time)
         off = signed - self.now()
+        self.clocks.note(who, off)
         if abs(off) > self.config.clock_window:
             raise Fault(
                 side,

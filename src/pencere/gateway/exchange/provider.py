@@ -151,7 +151,7 @@ class ProviderExchange:
     def begin(self) -> None:
         """Check time and right, log the request; the service is called when that is stored."""
         core, seen = self._core, self._seen
-        core.check_time(self._proof.time, Side.SERVER)
+        core.check_time(self._proof.time, Side.SERVER, self._peer.identifier)
         core.shares.take(Side.SERVER, self._peer.identifier)
         self._is_sharing = True
         target = self._target = parse_target(self._head.target)

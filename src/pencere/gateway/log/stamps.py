@@ -64,6 +64,8 @@ class Stamper:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._pool: Pool | None = None
         self.oldest: datetime | None = None
+        # By how much the authority is ahead of this node.
+        self.clock_off: timedelta | None = None
         self.trouble = ""
 
     @property
@@ -143,7 +145,9 @@ class Stamper:
         reply = await self._ask(time_stamp_request(digest, nonce=nonce))
         if reply.status != 200:
             raise Unavailable("timestamp.unavailable", status=reply.status)
-        return _read_token(reply.body, digest, nonce, self._verify)
+        token, at = _read_token(reply.body, digest, nonce, self._verify)
+        self.clock_off = at - self._clock.now()
+        return token, at
 
     async def _ask(self, body: bytes) -> Reply:
         if self._pool is None:

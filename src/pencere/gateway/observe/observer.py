@@ -12,6 +12,8 @@ from pencere.gateway.observe.spans import SpanExporter
 from pencere.gateway.observe.trace import Headers, Trace
 
 log = logging.getLogger(__name__)
+_REMEMBERED_S = 300.0
+_UNREACHED = (".network_error", ".unknown_host", ".ssl_authentication_failed")
 
 
 class Observer:
@@ -32,6 +34,8 @@ class Observer:
         )
         self.spans = SpanExporter(config.otlp_url, config.node) if config.otlp_url else None
         self._tasks: list[asyncio.Task[None]] = []
+        # Node to when it was last asked, and the fault when it could not be reached.
+        self._peers: dict[str, tuple[float, str]] = {}
 
     def start(self) -> None:
         """Begin to write and send."""
@@ -48,6 +52,26 @@ class Observer:
         if self.spans is not None:
             await self.spans.stop()
 
+    def gauges(self) -> dict[str, float]:
+        """Return what `/metrics` says of records and spans."""
+        records, spans = self.records, self.spans
+        return {
+            "monitoring_queue": records.depth if records is not None else 0,
+            "monitoring_dropped": records.dropped if records is not None else 0,
+            "spans_dropped": spans.dropped if spans is not None else 0,
+        }
+
+    def peers_told(self, now_s: float) -> str:
+        """Return which other nodes could not be reached lately."""
+        lost = sorted(
+            peer
+            for peer, (at_s, fault) in self._peers.items()
+            if fault and now_s - at_s < _REMEMBERED_S
+        )
+        if lost:
+            return "not reached: " + ", ".join(lost)
+        return f"{len(self._peers)} reached" if self._peers else "none spoken with yet"
+
     def begin(self, side: str, headers: Headers) -> Observation:
         """Note that a request arrived."""
         return Observation(side, self._config.clock.now(), self._loop.time(), Trace.of(headers))
@@ -58,6 +82,8 @@ class Observer:
             return
         seen.is_closed = True
         now = self._loop.time()
+        if seen.side == "consumer" and seen.peer:
+            self._peers[seen.peer] = (now, fault if fault.endswith(_UNREACHED) else "")
         self._metrics.ended(seen.side, fault, now - seen.began_s)
         if fault:
             log.info(

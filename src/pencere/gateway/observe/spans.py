@@ -56,14 +56,15 @@ class SpanExporter:
         if not group:
             return
         body = json.dumps(self._message(group), separators=(",", ":")).encode()
+        reply = await self._post(body)
         for trial in range(_RETRIES):
-            reply = await self._post(body)
             if isinstance(reply, Reply) and 200 <= reply.status < 300:
                 self.sent += len(group)
                 return
             if isinstance(reply, Reply) and reply.status not in _AGAIN:
                 break
             await asyncio.sleep(0.5 * 2**trial)
+            reply = await self._post(body)
         self.dropped += len(group)
         reason = reply.trouble.value if isinstance(reply, Failure) else reply.status
         log.warning("spans_not_sent count=%s reason=%s", len(group), reason)
@@ -96,7 +97,7 @@ class SpanExporter:
 
 
 def _span(trace: Trace, record: MonitoringRecord) -> dict[str, Any]:
-    told = {
+    told: dict[str, str | int] = {
         "pencere.side": record.side,
         "pencere.exchange": str(record.exchange) if record.exchange else "",
         "pencere.consumer": record.consumer,
