@@ -79,8 +79,9 @@ def signed(pair: Pair, exchange: str | None = None, **changes: Any) -> wire.Enve
         "head": head.digest(block),
         "body": head.digest(body),
     }
-    statement = evidence.Statement(**(values | changes))
-    return wire.Envelope(block, body, evidence.sign(statement, pair.keys[0]).to_bytes())
+    draft = evidence.Statement(**(values | changes))
+    [(_, proof)] = evidence.sign([draft], pair.keys[0], draft.certificate, draft.time)
+    return wire.Envelope(block, body, proof.to_bytes())
 
 
 def send(pair: Pair, packed: bytes, tls_of: int = 0) -> Answer:
@@ -123,9 +124,9 @@ def test_a_properly_signed_request_is_served_and_the_answer_is_signed_for_it(pai
     )  # fmt: skip
     key = pair.keys[1].certificate.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
-    assert evidence.is_authentic(statement, proof, key)
-    other = replace(statement, request=bytes(32))
-    assert not evidence.is_authentic(other, proof, key)
+    assert evidence.verify(statement, proof, key)
+    other = statement._replace(request=bytes(32))
+    assert not evidence.verify(other, proof, key)
 
 
 def test_a_changed_head_or_body_is_refused(pair: Pair) -> None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.gateway.conftest import SHARED
 from pencere.gateway.directory.model import EndpointPattern
 from pencere.gateway.directory.rights import is_ambiguous, leaves_base
 from pencere.gateway.exchange.upstreams import join
-from pencere.gateway.wire import envelope, evidence, head
+from pencere.gateway.wire import envelope, evidence, head, tree
 from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, client_fault, render
 from pencere.gateway.wire.identifiers import (
     canonical,
@@ -57,7 +58,15 @@ def test_the_worked_bytes_of_the_spec_pages_are_what_the_code_makes() -> None:
     assert statement.to_bytes().decode() == block("evidence.md", "text") + "\n"
     assert evidence.statement_digest(statement).hex() == block("evidence.md", "hex")
     assert head.request_hash(statement.head, statement.body) == block("evidence.md", "base64")
-    assert evidence.is_authentic(statement, proof, key)
+    leaf = tree.leaf_hash(statement.to_bytes())
+    assert leaf.hex() == block("evidence.md", "leaf")
+    assert proof.path.hex() == block("evidence.md", "path").replace("\n", "")
+    root = tree.climb(leaf, proof.leaf, proof.size, proof.path)
+    assert root is not None
+    signed = evidence.batch_bytes(statement.signer, proof.certificate, proof.size, root, proof.time)
+    assert signed.decode() == block("evidence.md", "batch") + "\n"
+    key.verify(proof.signature, signed, ec.ECDSA(hashes.SHA256()))
+    assert evidence.verify(statement, proof, key)
     assert envelope.pack(message).hex() == block("node-link.md", "hex").replace("\n", "")
 
 

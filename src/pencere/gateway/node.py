@@ -28,6 +28,7 @@ from pencere.gateway.log.database import GONE
 from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
@@ -35,6 +36,8 @@ from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
 from pencere.gateway.observe.pages import MonitoringPages
+from pencere.gateway.proof.desk import EvidenceDesk
+from pencere.gateway.proof.kept import Keeper
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.message import Limits, Request
@@ -56,7 +59,7 @@ class Node:
 
     def __init__(self, config: NodeConfig, box: KeyBox | None = None) -> None:
         self.config = config
-        self._sealer = Sealer(config.secret)
+        self._sealer = Sealer(config.secret, *config.older_secrets)
         peers = Peers(config)
         directory = DirectorySource(
             verify=config.verify_directory,
@@ -66,22 +69,27 @@ class Node:
             on_change=self._on_directory,
         )
         metrics, loop = Metrics(), asyncio.get_running_loop()
+        keys = NodeKeys.of(config)
+        self.keeper = Keeper.of(config, directory)
+        signer = BatchSigner(keys, config.clock, limit=config.signing_batch)
         self.core = Core(
             config=config,
             directory=directory,
             node_file=NodeFileSource(config.node_file),
-            log=LogWriter(config.database_url),
+            log=LogWriter(config.database_url, signer),
+            signer=signer,
             sealer=self._sealer,
             peers=peers,
             upstreams=Upstreams(config.limits.body_bytes),
             metrics=metrics,
-            keys=NodeKeys.of(config),
+            keys=keys,
             observer=Observer(config, metrics, loop),
             clocks=Clocks(config.clock_window),
             shares=Shares(config.share),
             loop=loop,
             quotas=QuotaCounter(config.database_url),
             refusals=RefusalLog(config.database_url),
+            desk=EvidenceDesk(config, keys, self._sealer, self.keeper),
         )
         self.usage = UsageReader(config.database_url, self._sealer)
         self.stamper = (
@@ -135,6 +143,8 @@ class Node:
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
         workers = (self.stamper, self.status, self.renewer)
         self._tasks += [make(one.run()) for one in workers if one is not None]
+        if self.keeper is not None:
+            self._tasks.append(make(self.keeper.run()))
         log.info(
             "node_started node=%s clients=%s link=%s",
             config.node, self.client_address[1], self.link_address[1],
@@ -155,6 +165,9 @@ class Node:
         await core.log.stop()
         await core.observer.stop()
         await self._front.monitoring.stop()
+        core.desk.close()
+        if self.keeper is not None:
+            await self.keeper.stop()
         if self.stamper is not None:
             await self.stamper.stop()
         await core.upstreams.aclose()
@@ -208,6 +221,7 @@ class Node:
     # From time to time
 
     def _on_directory(self, directory: Directory) -> None:
+        self.core.verified.clear()
         self.core.peers.on_directory(directory)
         self.core.rates.forget_others(
             {one.identifier for group in directory.agreements.values() for one in group}

@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from pencere.gateway.directory.model import NodeEntry
+from pencere.gateway.directory.model import Directory, NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange import refusals
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.http.client import Failure, Reply, Trouble
-from pencere.gateway.log.rows import ResponseRow
+from pencere.gateway.log.rows import RequestRow, ResponseRow
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.observation import Observation
 from pencere.gateway.wire import envelope as wire
@@ -75,13 +75,37 @@ def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -
     respond(status, headers, body)
 
 
+def identify(core: Core, directory: Directory, request: Request) -> str:
+    """Return the system that asks at this node's own port, proved by its key."""
+    raw = request.header(b"x-road-client")
+    if raw is None:
+        raise client_fault(
+            Kind.INVALID_CLIENT_IDENTIFIER,
+            "Required client identifier is missing. Example: X-Road-Client: AZ/GOV/idda/portal",
+        )
+    client = parse_client(raw.decode("latin-1"))
+    node = directory.nodes.get(core.config.node)
+    if client not in directory.members or node is None or client not in node.serves:
+        raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
+    keys = core.node_file.current
+    key = request.header(b"pencere-client-key")
+    if not keys.is_open and not keys.is_client_key(client, key or b""):
+        raise client_fault(
+            Kind.SSL_AUTHENTICATION_FAILED,
+            f"Header Pencere-Client-Key is {'wrong' if key else 'missing'} for {client}."
+            " The operator of the node gives out the key",
+        )
+    return client
+
+
 class ConsumerExchange:
     """One request of a client on its way through this node."""
 
     __slots__ = (
-        "_answer", "_client", "_core", "_directory", "_exchange", "_fault", "_grant_timeout_s",
-        "_is_logged", "_is_sharing", "_packed", "_peers", "_proof", "_request", "_request_hash",
-        "_respond", "_response_row", "_seen", "_sent_to", "_statement",
+        "_answer", "_block", "_client", "_core", "_directory", "_exchange", "_facts", "_fault",
+        "_grant", "_grant_timeout_s", "_is_logged", "_is_sharing", "_now", "_packed", "_peers",
+        "_proof", "_request", "_request_hash", "_respond", "_response_row", "_seen", "_sent_to",
+        "_statement", "_target",
     )  # fmt: skip
 
     def __init__(self, core: Core, request: Request, respond: Respond, seen: Observation) -> None:
@@ -105,7 +129,7 @@ class ConsumerExchange:
         seen = self._seen
         seen.service, seen.method = target.service, request.method
         seen.request_bytes = len(request.body)
-        seen.consumer = self._client = own or self._identify()
+        seen.consumer = self._client = own or identify(core, self._directory, request)
         core.shares.take(Side.CLIENT, self._client)
         self._is_sharing = True
         headers = head.from_client(request.headers)
@@ -123,7 +147,7 @@ class ConsumerExchange:
             grant.service.kind,
         )
         seen.represented, seen.peer = facts.represented, peers[0].identifier
-        headers = seen.onto(headers)
+        seen.trace = seen.trace.of_exchange(self._exchange)
         headers.append((b"x-road-request-id", self._exchange.encode("ascii")))
         if not facts.message_id:
             message_id = f"{self._directory.instance}-{shared.new_exchange()}"
@@ -134,55 +158,20 @@ class ConsumerExchange:
         head_digest = head.digest(block)
         body_digest = head.digest(request.body) if request.body else None
         self._request_hash = head.request_hash(head_digest, body_digest)
-        self._peers = peers
-        self._statement, self._proof, self._packed = self._sign(
-            peers[0], block, head_digest, body_digest, now
-        )
-        row = shared.request_row(
-            core,
-            side=SIDE,
-            statement=self._statement,
-            proof=self._proof,
-            envelope=wire.Envelope(block, request.body, b""),
-            consumer=self._client,
-            target=target,
-            method=request.method,
-            endpoint=grant.endpoint,
-            agreement=grant.agreement,
-            facts=facts,
-            recorded_at=now,
+        self._peers, self._block, self._now = peers, block, now
+        self._target, self._grant, self._facts = target, grant, facts
+        draft = evidence.Statement(
+            kind="request",
+            exchange=self._exchange,
+            signer=core.config.node,
+            receiver=peers[0].identifier,
+            certificate="",
+            time="",
+            head=head_digest,
+            body=body_digest,
         )
         core.in_flight += 1
-        seen.request_out_s = core.loop.time()
-        core.log.request(row, self._on_request_logged)
-        core.peers.send(
-            peers[0],
-            self._packed,
-            timeout_s=self._grant_timeout_s + core.config.link_margin_s,
-            done=self._on_reply,
-        )
-
-    def _identify(self) -> str:
-        request = self._request
-        raw = request.header(b"x-road-client")
-        if raw is None:
-            raise client_fault(
-                Kind.INVALID_CLIENT_IDENTIFIER,
-                "Required client identifier is missing. Example: X-Road-Client: AZ/GOV/idda/portal",
-            )
-        client = parse_client(raw.decode("latin-1"))
-        node = self._directory.nodes.get(self._core.config.node)
-        if client not in self._directory.members or node is None or client not in node.serves:
-            raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
-        keys = self._core.node_file.current
-        key = request.header(b"pencere-client-key")
-        if not keys.is_open and not keys.is_client_key(client, key or b""):
-            raise client_fault(
-                Kind.SSL_AUTHENTICATION_FAILED,
-                f"Header Pencere-Client-Key is {'wrong' if key else 'missing'} for {client}."
-                " The operator of the node gives out the key",
-            )
-        return client
+        core.log.signed_request(draft, self._send, self._on_request_logged)
 
     def _providers(self, target: ServiceTarget) -> list[NodeEntry]:
         directory = self._directory
@@ -201,27 +190,35 @@ class ConsumerExchange:
             raise client_fault(Kind.UNKNOWN_MEMBER, f"No node serves '{target.provider}'")
         return [directory.nodes[name] for name in names]
 
-    def _sign(
-        self,
-        peer: NodeEntry,
-        block: bytes,
-        head_digest: bytes,
-        body_digest: bytes | None,
-        now: datetime,
-    ) -> tuple[evidence.Statement, evidence.Evidence, bytes]:
-        statement = evidence.Statement(
-            kind="request",
-            exchange=self._exchange,
-            signer=self._core.config.node,
-            receiver=peer.identifier,
-            certificate=self._core.fingerprint,
-            time=evidence.format_time(now),
-            head=head_digest,
-            body=body_digest,
+    def _send(self, statement: evidence.Statement, proof: evidence.Evidence) -> RequestRow:
+        """Send the signed request on its way; return its row, which is stored meanwhile."""
+        core, grant = self._core, self._grant
+        self._statement, self._proof = statement, proof
+        section = proof.to_bytes()
+        envelope = wire.Envelope(self._block, self._request.body, section)
+        self._packed = wire.pack(envelope)
+        self._seen.request_out_s = core.loop.time()
+        core.peers.send(
+            self._peers[0],
+            self._packed,
+            timeout_s=self._grant_timeout_s + core.config.link_margin_s,
+            done=self._on_reply,
         )
-        proof = self._core.sign(statement)
-        packed = wire.pack(wire.Envelope(block, self._request.body, proof.to_bytes()))
-        return statement, proof, packed
+        return shared.request_row(
+            core,
+            side=SIDE,
+            statement=statement,
+            proof=proof,
+            section=section,
+            envelope=envelope,
+            consumer=self._client,
+            target=self._target,
+            method=self._request.method,
+            endpoint=grant.endpoint,
+            agreement=grant.agreement,
+            facts=self._facts,
+            recorded_at=self._now,
+        )
 
     # What comes back
 
@@ -288,7 +285,7 @@ class ConsumerExchange:
             body=head.digest(packed.body) if packed.body else None,
             request=evidence.statement_digest(self._statement),
         )
-        shared.verify(statement, proof, peer, Side.CLIENT)
+        shared.verify(self._core, statement, proof, peer, Side.CLIENT)
         signed_at = self._core.check_time(proof.time, Side.CLIENT, peer.identifier)
         values = head.lookup(answer.headers)
         if values.get(b"x-road-request-id") != self._exchange.encode("ascii") or values.get(
@@ -353,6 +350,7 @@ class ConsumerExchange:
             leaf_hash=None,
             leaf_entry=None,
             leaf_salt=None,
+            evidence=packed.evidence,
         )
 
     def _log_response(self) -> None:

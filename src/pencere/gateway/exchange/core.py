@@ -20,11 +20,13 @@ from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.rows import RequestRow
 from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
+from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor, actor_of, fin_of
 from pencere.gateway.wire.envelope import Envelope
@@ -66,7 +68,10 @@ class Core:
     loop: asyncio.AbstractEventLoop
     quotas: QuotaCounter
     refusals: RefusalLog
+    desk: EvidenceDesk
+    signer: BatchSigner
     rates: RateLimiter = field(default_factory=RateLimiter)
+    verified: evidence.VerifiedRoots = field(default_factory=evidence.VerifiedRoots)
     in_flight: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
@@ -91,10 +96,6 @@ class Core:
         if self.stamps_overdue:
             raise Fault(side, Kind.LOGGING_FAILED, self.stamps_overdue)
 
-    def sign(self, statement: evidence.Statement) -> evidence.Evidence:
-        """Sign as this node."""
-        return evidence.sign(statement, self.keys.current.signer)
-
     def check_time(self, evidence_time: str, side: Side, who: str) -> datetime:
         """Return the time that `who` signed, or refuse what was signed too long ago or in the future."""
         signed = evidence.parse_time(evidence_time)
@@ -112,7 +113,11 @@ class Core:
 
 
 def verify(
-    statement: evidence.Statement, proof: evidence.Evidence, peer: NodeEntry, side: Side
+    core: Core,
+    statement: evidence.Statement,
+    proof: evidence.Evidence,
+    peer: NodeEntry,
+    side: Side,
 ) -> None:
     """Check a peer's signature by the keys that the directory names for it."""
     key = peer.signing.get(proof.certificate)
@@ -123,7 +128,7 @@ def verify(
             f"the directory names no signing certificate {proof.certificate[:16]}..."
             f" for {peer.identifier}",
         )
-    if not evidence.is_authentic(statement, proof, key):
+    if not evidence.verify(statement, proof, key, core.verified):
         raise Fault(
             side, Kind.INVALID_SIGNATURE, f"the signature of {peer.identifier} is not valid"
         )
@@ -234,6 +239,7 @@ def request_row(  # noqa: PLR0913  # a row has many columns
     side: str,
     statement: evidence.Statement,
     proof: evidence.Evidence,
+    section: bytes,
     envelope: Envelope,
     consumer: str,
     target: ServiceTarget,
@@ -244,7 +250,7 @@ def request_row(  # noqa: PLR0913  # a row has many columns
     recorded_at: datetime,
     until: datetime | None = None,
 ) -> RequestRow:
-    """Return the row of a signed request."""
+    """Return the row of a signed request; `section` is its evidence as it travels."""
     exchange = statement.exchange
     seal = core.sealer.seal
     has_person = bool(facts.person)
@@ -289,6 +295,7 @@ def request_row(  # noqa: PLR0913  # a row has many columns
             if until is not None and facts.hiding is not None
             else None
         ),
+        evidence=section,
     )
 
 

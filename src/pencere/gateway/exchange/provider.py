@@ -8,7 +8,7 @@ after a restart too; the answer is in the log, with its leaf of the ledger, befo
 import hashlib
 import json
 import logging
-from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pencere.gateway.directory.rights import decide
@@ -23,6 +23,7 @@ from pencere.gateway.http.client import Failure, Reply
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
+from pencere.gateway.log.signing import Signed
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
@@ -33,6 +34,9 @@ from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_
 from pencere.kernel.clock import local_date
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 log = logging.getLogger(__name__)
 SIDE = "provider"
@@ -65,10 +69,13 @@ class ProviderExchange:
     """One request of another node."""
 
     __slots__ = (
+        "_block",
+        "_body",
         "_client",
         "_consented",
         "_core",
         "_directory",
+        "_drafted_at",
         "_endpoint",
         "_envelope",
         "_facts",
@@ -77,6 +84,7 @@ class ProviderExchange:
         "_hidden_until",
         "_is_counted",
         "_is_sharing",
+        "_outcome",
         "_peer",
         "_proof",
         "_request",
@@ -137,10 +145,10 @@ class ProviderExchange:
             head=head_digest,
             body=body_digest,
         )
-        shared.verify(self._statement, self._proof, peer, Side.SERVER)
+        shared.verify(core, self._statement, self._proof, peer, Side.SERVER)
         self._peer = peer
         seen = self._seen
-        seen.trace = Trace.of(self._head.headers)
+        seen.trace = Trace.of(self._head.headers).below(exchange)
         seen.exchange, seen.peer, seen.method = exchange, peer.identifier, self._head.method
         seen.request_bytes = len(self._envelope.body)
         self._request_hash = head.request_hash(head_digest, body_digest)
@@ -185,6 +193,7 @@ class ProviderExchange:
             side=SIDE,
             statement=self._statement,
             proof=self._proof,
+            section=self._envelope.evidence,
             envelope=self._envelope,
             consumer=client,
             target=target,
@@ -322,21 +331,29 @@ class ProviderExchange:
             self._conclude(answer[0], "", answer[1], answer[2])
 
     def _conclude(self, status: int, reason: str, headers: head.Headers, body: bytes) -> None:
-        self._log_answer("answered", status, "", self._pack(status, reason, headers, body))
+        self._outcome = ("answered", status, "")
+        self._log_answer(self._draft(status, reason, headers, body))
 
     def _conclude_fault(self, fault: Fault) -> None:
-        packed = self._pack_fault(fault)
-        self._log_answer("fault", _STYLE.status(fault), fault.code, packed)
+        self._outcome = ("fault", _STYLE.status(fault), fault.code)
+        self._log_answer(self._draft_fault(fault))
 
-    def _log_answer(
-        self,
-        outcome: str,
-        status: int,
-        fault: str,
-        packed: tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime],
-    ) -> None:
-        core, exchange = self._core, self._statement.exchange
-        statement, proof, envelope, now = packed
+    def _log_answer(self, draft: evidence.Statement) -> None:
+        self._core.log.signed_response(draft, self._signed_row, self._on_answer_logged)
+
+    def _on_answer_logged(self, stored: Outcome) -> None:
+        if stored is Outcome.STORED:
+            self._send(self._signed_reply, self._outcome[2])
+        else:
+            self.refuse_signed(server_fault(Kind.LOGGING_FAILED, "the answer could not be logged"))
+
+    def _signed_row(self, statement: evidence.Statement, proof: evidence.Evidence) -> ResponseRow:
+        """Return the row of the signed answer, and have the answer ready to leave."""
+        core, exchange, now = self._core, self._statement.exchange, self._drafted_at
+        outcome, status, fault = self._outcome
+        block, body = self._block, self._body
+        section = proof.to_bytes()
+        self._signed_reply = wire.pack(wire.Envelope(block, body, section))
         committed = hashlib.sha256(
             self._statement.to_bytes() + self._proof.signature + statement.to_bytes()
             + proof.signature
@@ -361,7 +378,7 @@ class ProviderExchange:
                 person=self._facts.person,
                 hidden_until=self._hidden_until,
             )
-        row = ResponseRow(
+        return ResponseRow(
             exchange=UUID(exchange),
             side=SIDE,
             outcome=outcome,
@@ -371,30 +388,18 @@ class ProviderExchange:
             recorded_at=now,
             head_digest=statement.head,
             body_digest=statement.body,
-            body_bytes=len(envelope.body),
+            body_bytes=len(body),
             certificate=bytes.fromhex(statement.certificate),
             signature=proof.signature,
-            head_sealed=core.sealer.seal(
-                envelope.head, exchange=exchange, part=f"{SIDE} response head"
-            ),
-            body_sealed=shared.sealed_body(core, envelope.body, exchange, f"{SIDE} response body"),
+            head_sealed=core.sealer.seal(block, exchange=exchange, part=f"{SIDE} response head"),
+            body_sealed=shared.sealed_body(core, body, exchange, f"{SIDE} response body"),
             evidence_digest=committed,
             leaf_hash=leaf.leaf_hash if leaf else None,
             leaf_entry=leaf.entry if leaf else None,
             leaf_salt=core.sealer.leaf_salt(exchange) if leaf else None,
             consent=self._consented.number if self._consented is not None else "",
+            evidence=section,
         )
-        self._signed_reply = wire.pack(envelope)
-
-        def on_logged(stored: Outcome) -> None:
-            if stored is Outcome.STORED:
-                self._send(self._signed_reply, fault)
-            else:
-                self.refuse_signed(
-                    server_fault(Kind.LOGGING_FAILED, "the answer could not be logged")
-                )
-
-        core.log.response(row, on_logged)
 
     # Answers
 
@@ -412,28 +417,35 @@ class ProviderExchange:
             self._statement.exchange,
             self._client,
         )
-        packed = self._pack_fault(fault)
-        self._send(wire.pack(packed[2]), fault.code)
+        draft = self._draft_fault(fault)
+        block, body = self._block, self._body
+
+        def on_signed(signed: Signed | None) -> None:
+            if signed is None:
+                self.refuse_unsigned(server_fault(Kind.NODE_ERROR, "the node cannot sign"))
+                return
+            envelope = wire.Envelope(block, body, signed[1].to_bytes())
+            self._send(wire.pack(envelope), fault.code)
+
+        self._core.signer.soon(draft, on_signed)
 
     def _send(self, envelope: bytes, fault: str) -> None:
         self._finish(fault)
         self._respond(200, [(b"content-type", wire.MEDIA_TYPE)], envelope)
 
-    def _pack_fault(
-        self, fault: Fault
-    ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
+    def _draft_fault(self, fault: Fault) -> evidence.Statement:
         self._keep_refusal(fault)
         body = json.dumps(fault.to_node()).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"pencere-fault", fault.kind.name.encode("ascii")),
         ]
-        return self._pack(_STYLE.status(fault), "", headers, body)
+        return self._draft(_STYLE.status(fault), "", headers, body)
 
-    def _pack(
+    def _draft(
         self, status: int, reason: str, headers: head.Headers, body: bytes
-    ) -> tuple[evidence.Statement, evidence.Evidence, wire.Envelope, datetime]:
-        """Sign an answer, bound to the request it answers."""
+    ) -> evidence.Statement:
+        """Return what is to be signed of an answer: bound to the request it answers."""
         core = self._core
         self._seen.status, self._seen.response_bytes = status, len(body)
         own = [
@@ -444,20 +456,18 @@ class ProviderExchange:
             (b"x-road-request-hash", self._request_hash.encode("ascii")),
         ]
         block = head.response_bytes(status, reason, headers + own)
-        now = core.now()
-        statement = evidence.Statement(
+        self._block, self._body, self._drafted_at = block, body, core.now()
+        return evidence.Statement(
             kind="response",
             exchange=self._statement.exchange,
             signer=core.config.node,
             receiver=self._peer.identifier,
-            certificate=core.fingerprint,
-            time=evidence.format_time(now),
+            certificate="",
+            time="",
             head=head.digest(block),
             body=head.digest(body) if body else None,
             request=self._request_digest,
         )
-        proof = core.sign(statement)
-        return statement, proof, wire.Envelope(block, body, proof.to_bytes()), now
 
     def _keep_refusal(self, fault: Fault) -> None:
         core = self._core

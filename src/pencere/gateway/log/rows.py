@@ -38,6 +38,7 @@ class RequestRow(NamedTuple):
     actor_digest: bytes | None
     hidden_until: datetime | None = None
     hidden_reason_sealed: bytes | None = None
+    evidence: bytes | None = None
 
 
 class ResponseRow(NamedTuple):
@@ -62,16 +63,17 @@ class ResponseRow(NamedTuple):
     leaf_entry: bytes | None
     leaf_salt: bytes | None
     consent: str = ""
+    evidence: bytes | None = None
 
 
 REQUEST_TYPES = (
     "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]",
     "text[]", "text[]", "text[]", "text[]", "text[]", "bytea[]", "bytea[]", "timestamptz[]",
     "timestamptz[]", "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "text[]", "text[]", "bytea[]", "timestamptz[]", "bytea[]",
+    "text[]", "text[]", "bytea[]", "timestamptz[]", "bytea[]", "bytea[]",
 )  # fmt: skip
 RESPONSE_TYPES = (
     "uuid[]", "text[]", "text[]", "integer[]", "text[]", "timestamptz[]", "timestamptz[]",
     "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "bytea[]", "bytea[]", "bytea[]", "text[]",
+    "bytea[]", "bytea[]", "bytea[]", "text[]", "bytea[]",
 )  # fmt: skip

@@ -11,7 +11,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 
@@ -20,10 +23,18 @@ from pencere.gateway.log.rows import REQUEST_TYPES, RESPONSE_TYPES, RequestRow, 
 from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.wire.evidence import Evidence, Statement
 
+if TYPE_CHECKING:
+    from asyncpg.prepared_stmt import PreparedStatement
+
 log = logging.getLogger(__name__)
 
 LEAF_KIND = "access"
 _BATCH = 256
+# While one commits the next is made; more would only make batches smaller.
+_LANES = 2
+# Far longer than any clock window: what is forgotten is refused for its age.
+_KEEP_ACCEPTED = timedelta(days=1)
+_PRUNE_S = 600.0
 _RECONNECT_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -43,18 +54,35 @@ Fill = Callable[[Statement, Evidence], Row]
 class _Entry:
     """A row, or what becomes one when it is signed, and whom to tell."""
 
-    __slots__ = ("done", "draft", "fill", "row")
+    __slots__ = ("done", "draft", "fill", "is_finished", "row")
 
     def __init__(
-        self, row: Row | None, done: Stored, draft: Statement | None = None, fill: Fill | None = None
+        self,
+        row: Row | None,
+        done: Stored,
+        draft: Statement | None = None,
+        fill: Fill | None = None,
     ) -> None:
         self.row = row
         self.done = done
         self.draft = draft
         self.fill = fill
+        self.is_finished = False
+
+    def complete(self, statement: Statement, proof: Evidence) -> None:
+        """Make the row; one caller's mistake must not lose the others of its batch."""
+        assert self.fill is not None  # noqa: S101  # it comes with the draft
+        try:
+            self.row = self.fill(statement, proof)
+        except Exception:
+            log.exception("log_callback_failed")
+            self.finish(Outcome.FAILED)
 
     def finish(self, outcome: Outcome) -> None:
-        """Tell; one caller's mistake must not lose the others of its batch."""
+        """Tell once; one caller's mistake must not lose the others of its batch."""
+        if self.is_finished:
+            return
+        self.is_finished = True
         try:
             self.done(outcome)
         except Exception:
@@ -67,40 +95,63 @@ def _columns(first: int, types: Sequence[str]) -> str:
 
 _REQUEST = ", ".join(RequestRow._fields)
 _RESPONSE = ", ".join(ResponseRow._fields)
-_LEAVES = 1 + len(REQUEST_TYPES) + len(RESPONSE_TYPES)
-# S608: nothing but our own column names and types goes in.
+_SECOND = 1 + len(REQUEST_TYPES)
+_LEAVES = _SECOND + len(RESPONSE_TYPES)
+# S608: nothing but our own column names and types goes in. Lanes take keys in one order, so that
+# two of them never wait for each other.
 _INSERT = f"""
-with request as (
+with fresh as (
+    insert into gateway.accepted (exchange, side, accepted_at)
+    select * from unnest(${_LEAVES + 1}::uuid[], ${_LEAVES + 2}::text[],
+        ${_LEAVES + 3}::timestamptz[])
+    on conflict do nothing
+    returning exchange
+), request as (
     insert into gateway.request ({_REQUEST})
-    select * from unnest({_columns(1, REQUEST_TYPES)})
-    on conflict (exchange, side) do nothing
+    select * from unnest({_columns(1, REQUEST_TYPES)}) as sent ({_REQUEST})
+    where side <> 'provider' or exchange in (select exchange from fresh)
+    on conflict do nothing
     returning exchange, side
 ), response as (
     insert into gateway.response ({_RESPONSE})
-    select * from unnest({_columns(1 + len(REQUEST_TYPES), RESPONSE_TYPES)})
-    on conflict (exchange, side) do nothing
+    select * from unnest({_columns(_SECOND, RESPONSE_TYPES)})
+    on conflict do nothing
     returning exchange, side, leaf_hash, leaf_entry
 ), leaf as (
     insert into ledger.pending (leaf_hash, kind, entry)
     select leaf_hash, ${_LEAVES}::text, leaf_entry from response where leaf_hash is not null
 )
-select 'request' as kind, exchange, side from request
+select true as is_request, exchange, side from request
 union all
-select 'response', exchange, side from response
+select false, exchange, side from response
 """  # noqa: S608
+
+_Key = tuple[bool, UUID, str]
 
 
 class LogWriter:
     """Writes the log; give it `url` of the app user."""
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0, queue_limit: int = 20_000) -> None:
+    def __init__(
+        self,
+        url: str,
+        signer: BatchSigner,
+        *,
+        timeout_s: float = 5.0,
+        queue_limit: int = 20_000,
+        on_commit: Callable[[int, float], None] = lambda size, seconds: None,
+    ) -> None:
         self._url = url
+        self._signer = signer
         self._timeout_s = timeout_s
         self._queue_limit = queue_limit
+        self._on_commit = on_commit
         self._queue: list[_Entry] = []
-        self._wake = asyncio.Event()
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._lanes = [_Lane() for _ in range(_LANES)]
+        self._free: list[asyncio.Future[None]] = []
+        self._is_called = False
+        self._months: set[tuple[int, int]] = set()
+        self._prune_at = 0.0
         self._is_stopping = False
         self.trouble = "not connected yet"
         self.commits = 0
@@ -119,113 +170,187 @@ class LogWriter:
     async def start(self) -> None:
         """Connect when the database is there; keep trying when not."""
         with contextlib.suppress(*GONE):
-            await self._connect()
-        self._task = asyncio.get_running_loop().create_task(self._run())
+            await self._connect(self._lanes[0])
+        for lane in self._lanes:
+            lane.task = asyncio.get_running_loop().create_task(self._run(lane))
 
     async def stop(self) -> None:
         """Write what waits, then close."""
         self._is_stopping = True
-        self._wake.set()
-        if self._task is not None:
-            await self._task
-        if self._connection is not None:
-            with contextlib.suppress(*GONE):
-                await self._connection.close(timeout=2)
+        self._call_all()
+        for lane in self._lanes:
+            if lane.task is not None:
+                await lane.task
+            if lane.connection is not None:
+                with contextlib.suppress(*GONE):
+                    await lane.connection.close(timeout=2)
 
     def request(self, row: RequestRow, done: Stored) -> None:
         """Store a request; DUPLICATE when this exchange was accepted before."""
-        self._put(_Entry(row, None, done))
+        self._put(_Entry(row, done))
 
     def response(self, row: ResponseRow, done: Stored) -> None:
         """Store how an exchange ended."""
-        self._put(_Entry(None, row, done))
+        self._put(_Entry(row, done))
+
+    def signed_request(
+        self, draft: Statement, fill: Callable[[Statement, Evidence], RequestRow], done: Stored
+    ) -> None:
+        """Sign a request with its batch; `fill` sends it on its way and returns the row."""
+        self._put(_Entry(None, done, draft, fill))
+
+    def signed_response(
+        self, draft: Statement, fill: Callable[[Statement, Evidence], ResponseRow], done: Stored
+    ) -> None:
+        """Sign a response with its batch; `fill` returns the row. `done` lets it leave."""
+        self._put(_Entry(None, done, draft, fill))
 
     def _put(self, entry: _Entry) -> None:
         if self._is_stopping or len(self._queue) >= self._queue_limit:
             asyncio.get_running_loop().call_soon(entry.finish, Outcome.FAILED)
             return
         self._queue.append(entry)
-        self._wake.set()
+        if self._free and not self._is_called:
+            self._is_called = True
+            self._free.pop().set_result(None)
 
-    async def _run(self) -> None:
-        failures = 0
+    def _call_all(self) -> None:
+        free, self._free = self._free, []
+        for waiter in free:
+            waiter.set_result(None)
+
+    async def _run(self, lane: "_Lane") -> None:
+        # A lane that failed tries again by itself until it is connected.
+        failures = int(bool(self.trouble) and lane is self._lanes[0])
         while not (self._is_stopping and not self._queue):
-            if not self._queue and not self.trouble:
-                self._wake.clear()
-                await self._wake.wait()
+            if not self._queue and not failures:
+                await self._wait()
                 continue
+            self._is_called = False
             batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
             try:
-                await self._store(batch)
+                await self._store(lane, self._close(batch))
                 failures = 0
             except GONE as problem:
                 self._fail(batch, problem)
-                await self._drop_connection()
+                lane.drop()
                 wait = _RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)]
                 failures += 1
                 if not self._is_stopping:
-                    await self._pause(wait)
+                    await self._wait(wait)
 
-    async def _pause(self, wait_s: float) -> None:
-        """Wait before trying again; who asks meanwhile is told at once, not made to wait."""
-        self._wake.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
+    async def _wait(self, limit_s: float | None = None) -> None:
+        """Wait for work, or until it is time to try again.
 
-    async def _store(self, batch: list[_Entry]) -> None:
-        if self._connection is None or self._connection.is_closed():
-            await self._connect()
+        Who asks while the log is away is told at once, not made to wait.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._free.append(waiter)
+        try:
+            async with asyncio.timeout(limit_s):
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._is_called = False
+            with contextlib.suppress(ValueError):
+                self._free.remove(waiter)
+
+    def _close(self, batch: list[_Entry]) -> list[_Entry]:
+        """Sign what is to be signed; return the entries that have a row now."""
+        unsigned = [entry for entry in batch if entry.draft is not None]
+        if not unsigned:
+            return batch
+        signed = self._signer.sign([entry.draft for entry in unsigned if entry.draft is not None])
+        if signed is None:
+            for entry in unsigned:
+                entry.finish(Outcome.FAILED)
+            return [entry for entry in batch if entry.row is not None]
+        for entry, (statement, proof) in zip(unsigned, signed, strict=True):
+            entry.complete(statement, proof)
+        return [entry for entry in batch if entry.row is not None]
+
+    async def _store(self, lane: "_Lane", batch: list[_Entry]) -> None:
+        if lane.connection is None or lane.connection.is_closed():
+            await self._connect(lane)
         if not batch:
             return
+        # Of two of one exchange in one batch, one is stored and the other is the replay.
+        entries: dict[_Key, _Entry] = {}
+        for entry in batch:
+            assert entry.row is not None  # noqa: S101  # closed just before
+            key = (isinstance(entry.row, RequestRow), entry.row.exchange, entry.row.side)
+            if entries.setdefault(key, entry) is not entry:
+                entry.finish(Outcome.DUPLICATE)
+        rows = [entry.row for entry in entries.values() if entry.row is not None]
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
-            stored = await self._insert(batch)
+            stored = await self._insert(lane, rows)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as problem:
-            if len(batch) == 1:
+            if len(entries) == 1:
                 log.error("log_row_refused reason=%s", type(problem).__name__)  # noqa: TRY400
-                batch[0].finish(Outcome.FAILED)
+                next(iter(entries.values())).finish(Outcome.FAILED)
                 return
-            for entry in batch:
-                await self._store([entry])
+            for entry in entries.values():
+                await self._store(lane, [entry])
             return
         self.commits += 1
-        self.rows += len(batch)
-        for entry in batch:
-            row = entry.request or entry.response
-            assert row is not None  # noqa: S101  # an entry has one of the two
-            key = ("request" if entry.request else "response", row.exchange, row.side)
-            # Of two of one exchange in one batch, one is stored and the other is the replay.
-            if key in stored:
-                stored.discard(key)
-                entry.finish(Outcome.STORED)
-            else:
-                entry.finish(Outcome.DUPLICATE)
+        self.rows += len(stored)
+        self._on_commit(len(rows), loop.time() - started)
+        for stored_key, entry in entries.items():
+            entry.finish(Outcome.STORED if stored_key in stored else Outcome.DUPLICATE)
+        if loop.time() > self._prune_at:
+            self._prune_at = loop.time() + _PRUNE_S
+            await self._forget(lane, rows[-1].recorded_at - _KEEP_ACCEPTED)
 
-    async def _insert(self, batch: list[_Entry]) -> set[tuple[str, object, str]]:
-        requests = [entry.request for entry in batch if entry.request is not None]
-        responses = [entry.response for entry in batch if entry.response is not None]
+    async def _insert(self, lane: "_Lane", rows: list[Row]) -> set[_Key]:
+        requests = [row for row in rows if isinstance(row, RequestRow)]
+        responses = [row for row in rows if isinstance(row, ResponseRow)]
+        await self._open_months(lane, rows)
+        accepted = sorted(
+            (row.exchange, row.side, row.recorded_at) for row in requests if row.side == "provider"
+        )
         columns: list[Sequence[object]] = list(
             zip(*requests, strict=True) if requests else [()] * len(REQUEST_TYPES)
         )
         columns += list(zip(*responses, strict=True) if responses else [()] * len(RESPONSE_TYPES))
-        assert self._connection is not None  # noqa: S101  # connected just before
-        rows = await self._connection.fetch(_INSERT, *columns, LEAF_KIND, timeout=self._timeout_s)
-        return {(row["kind"], row["exchange"], row["side"]) for row in rows}
+        columns.append(LEAF_KIND)
+        columns += list(zip(*accepted, strict=True) if accepted else [()] * 3)
+        assert lane.insert is not None  # noqa: S101  # connected just before
+        found = await lane.insert.fetch(*columns, timeout=self._timeout_s)
+        return {(one[0], one[1], one[2]) for one in found}
 
-    async def _connect(self) -> None:
-        self._connection = await asyncpg.connect(
+    async def _open_months(self, lane: "_Lane", rows: list[Row]) -> None:
+        """Have the tables of a month, and of the next one, before its first row comes."""
+        for row in rows:
+            month = (row.recorded_at.year, row.recorded_at.month)
+            if month not in self._months:
+                assert lane.connection is not None  # noqa: S101  # connected just before
+                at = row.recorded_at.astimezone(UTC)
+                await lane.connection.execute(
+                    "select gateway.make_partitions($1)", at, timeout=self._timeout_s
+                )
+                self._months.add(month)
+
+    async def _forget(self, lane: "_Lane", before: datetime) -> None:
+        assert lane.connection is not None  # noqa: S101  # used just before
+        await lane.connection.execute(
+            "select gateway.forget_accepted($1)", before, timeout=self._timeout_s
+        )
+
+    async def _connect(self, lane: "_Lane") -> None:
+        lane.connection = await asyncpg.connect(
             self._url,
             timeout=self._timeout_s,
             server_settings={"application_name": "gateway-log", "synchronous_commit": "on"},
         )
+        # A month may have been dropped, or the database be another one by now.
+        self._months.clear()
+        lane.insert = await lane.connection.prepare(_INSERT, timeout=self._timeout_s)
         if self.trouble:
             log.info("log_available")
         self.trouble = ""
-
-    async def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.terminate()
 
     def _fail(self, batch: list[_Entry], problem: BaseException) -> None:
         if not self.trouble:
@@ -234,3 +359,18 @@ class LogWriter:
         waiting, self._queue = batch + self._queue, []
         for entry in waiting:
             entry.finish(Outcome.FAILED)
+
+
+class _Lane:
+    """One connection of the log and the task that commits on it."""
+
+    def __init__(self) -> None:
+        self.connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self.insert: PreparedStatement[asyncpg.Record] | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def drop(self) -> None:
+        """Let go of a connection that failed."""
+        connection, self.connection, self.insert = self.connection, None, None
+        if connection is not None:
+            connection.terminate()

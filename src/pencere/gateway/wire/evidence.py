@@ -69,8 +69,8 @@ class Statement(NamedTuple):
 class Evidence(NamedTuple):
     """A signature as it travels: the key and time it names, and the way from leaf to root.
 
-    `path` is the audit path, 32 bytes a hash, from the leaf upwards; of form `single` there is
-    no tree.
+    `leaf` is its index, `path` the audit path, 32 bytes a hash, from the leaf upwards; of form
+    `single` there is no tree.
     """
 
     form: str
@@ -78,7 +78,7 @@ class Evidence(NamedTuple):
     certificate: str
     signature: bytes
     size: int = 1
-    index: int = 0
+    leaf: int = 0
     path: bytes = b""
 
     def to_bytes(self) -> bytes:
@@ -88,7 +88,7 @@ class Evidence(NamedTuple):
             return f"{SINGLE} {self.time} {self.certificate} {signature}".encode("ascii")
         path = base64.b64encode(self.path).decode("ascii") or "-"
         return (
-            f"{BATCH} {self.time} {self.certificate} {self.size} {self.index} {path} {signature}"
+            f"{BATCH} {self.time} {self.certificate} {self.size} {self.leaf} {path} {signature}"
         ).encode("ascii")
 
 
@@ -158,15 +158,11 @@ def verify(
     Certificate and time of both must be the same, or it does not; with a cache the signature of a
     batch is checked once.
     """
-    _, time, certificate, signature, size, index, path = evidence
-    if (certificate, time, evidence.form) != (
-        statement.certificate,
-        statement.time,
-        statement.form,
-    ):
+    form, time, certificate, signature, size, index, path = evidence
+    if (form, time, certificate) != (statement.form, statement.time, statement.certificate):
         return False
     text = statement.to_bytes()
-    if evidence.form == SINGLE:
+    if form == SINGLE:
         return _is_signature(public_key, signature, text)
     root = tree.climb(tree.leaf_hash(text), index, size, path)
     if root is None:
@@ -207,7 +203,7 @@ def parse_evidence(section: bytes) -> Evidence:
     if len(certificate) != 64 or certificate != certificate.lower():
         raise ValueError("a certificate is named by its SHA-256 in lower-case hex")
     bytes.fromhex(certificate)
-    if not found.index < found.size <= LARGEST_BATCH or len(found.path) % tree.HASH_BYTES:
+    if not found.leaf < found.size <= LARGEST_BATCH or len(found.path) % tree.HASH_BYTES:
         raise ValueError("no such leaf in a tree")
     return found
 
