@@ -93,7 +93,7 @@ class NodeConfig:
     # Asks whether a node's certificate was revoked; how often, and how long a certificate counts
     # as good when nobody answers (None: as long as it takes).
     check_status: Callable[[x509.Certificate], None] | None = None
-    status_every: timedelta = timedelta(minutes=5)
-    status_limit: timedelta | None = None
+    revocation_every: timedelta = timedelta(minutes=5)
+    revocation_limit: timedelta | None = None
     # Below this a node says so before its disk is full.
     disk_free_bytes: int = 256 * 1024 * 1024

@@ -21,6 +21,7 @@ from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.exchange.usage.reading import UsageReader
+from pencere.gateway.health import Witnesses
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.log import recovery
@@ -38,6 +39,8 @@ from pencere.gateway.observe.observer import Observer
 from pencere.gateway.observe.pages import MonitoringPages
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.proof.kept import Keeper
+from pencere.gateway.renewal import KeyBox, Renewer
+from pencere.gateway.status import StatusWatch
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.message import Limits, Request
@@ -112,8 +115,8 @@ class Node:
                 directory,
                 config.clock,
                 config.check_status,
-                every=config.status_every,
-                limit=config.status_limit,
+                every=config.revocation_every,
+                limit=config.revocation_limit,
             )
             if config.check_status is not None
             else None
@@ -293,6 +296,9 @@ class Node:
                 "directory_version": directory.version if directory else 0,
                 "directory_seconds_left": left,
                 "unstamped_seconds": self.stamper.unstamped_s if self.stamper else 0.0,
+                "clock_off_seconds": core.clocks.off_s,
+                "certificate_seconds_left": core.keys.seconds_left(core.now()),
+                **core.observer.gauges(),
             }
         )
 

@@ -81,7 +81,7 @@ class StatusWatch:
             await asyncio.to_thread(self.check, certificate)
         except Refused as problem:
             known.asked_at, known.is_refused = now, True
-            log.error(
+            log.error(  # noqa: TRY400  # the refusal says it all
                 "peer_certificate_refused serial=%x code=%s",
                 certificate.serial_number,
                 problem.code,

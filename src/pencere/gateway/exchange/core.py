@@ -97,7 +97,7 @@ class Core:
             raise Fault(side, Kind.LOGGING_FAILED, self.stamps_overdue)
 
     def check_time(self, evidence_time: str, side: Side, who: str) -> datetime:
-        """Return the time that `who` signed, or refuse what was signed too long ago or in the future."""
+        """Return the time that `who` signed; refuse one that is long ago or in the future."""
         signed = evidence.parse_time(evidence_time)
         off = signed - self.now()
         self.clocks.note(who, off)
