@@ -113,6 +113,57 @@ async def test_a_purpose_opens_its_fields_and_no_other(sea) -> None:
     assert (closed.status_code, closed.json()["type"]) == (403, "purpose.not_disclosed")
 
 
+async def test_an_agreement_shows_of_a_purpose_the_fields_it_names_and_no_other(sea) -> None:
+    question = {"by": {"person": sea.meri}}
+    async with service(sea) as http:
+        made = await http.post(f"{BASE}/records", json=new(sea), headers=headers(sea))
+        path = f"{BASE}/records/{made.json()['id']}"
+
+        async def asked(fields: str, purpose: str = "fishing") -> tuple[int, object]:
+            given = headers(sea, Pencere_Fields=fields, Pencere_Purpose=purpose)
+            found = await http.post(f"{BASE}/query", json=question, headers=given)
+            told = found.json()
+            return found.status_code, told["records"][0]["data"] if "records" in told else told[
+                "type"
+            ]
+
+        queried = await asked("number,secret,person")
+        spaced = await asked("gear, number")
+        none = await asked("secret")
+        empty = await asked("")
+        odd = await asked("number;gear")
+        read = await http.get(path, headers=headers(sea, Pencere_Fields="gear"))
+        body = {"op": "amend", "reason": "told", "data": {"gear": "net"}}
+        amended = await http.put(
+            path, json=body, headers=headers(sea, Pencere_Fields="gear", If_Match='"1"')
+        )
+        whole = await http.get(path, headers=headers(sea))
+
+    data = new(sea)["data"]
+    assert isinstance(data, dict)
+    assert queried == (200, {"person": sea.meri, "number": "A-50"})
+    assert spaced == (200, {"number": "A-50", "gear": "rod"})
+    assert none == (403, "fields.not_disclosed")
+    assert empty == odd == (400, "header.invalid")
+    assert read.json()["data"] == {"gear": "rod"}
+    assert (amended.status_code, amended.json()["data"]) == (200, {"gear": "net"})
+    assert whole.json()["data"] == {**data, "gear": "net"}
+
+
+async def test_a_register_describes_itself_behind_its_own_address(sea) -> None:
+    async with service(sea) as http:
+        found = await http.get(f"{BASE}/openapi.json", headers=headers(sea))
+        unknown = await http.get("/v1/sea/none/openapi.json", headers=headers(sea))
+        stranger = await http.get(f"{BASE}/openapi.json")
+
+    told = found.json()
+    assert (found.status_code, told["servers"]) == (200, [{"url": "/v1/sea/fishing-licence"}])
+    assert sorted(told["paths"]) == [
+        "/numbers", "/query", "/records", "/records/{id}", "/records/{id}/annul", "/transactions",
+    ]  # fmt: skip
+    assert [unknown.status_code, stranger.status_code] == [404, 401]
+
+
 async def test_every_showing_has_its_row_and_every_row_its_showing(sea) -> None:
     async with service(sea) as http:
         made = await http.post(f"{BASE}/records", json=new(sea), headers=headers(sea))

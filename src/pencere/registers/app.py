@@ -21,7 +21,7 @@ from pencere.registers.endpoints import guarded
 from pencere.registers.engine import open_registers
 from pencere.registers.lint import load_registers
 from pencere.registers.metrics import Metrics
-from pencere.registers.openapi import describe
+from pencere.registers.openapi import describe, describe_one
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def create_app(config: Config) -> Starlette:
     app.state.ledger = config.ledger
     app.state.metrics = Metrics()
     app.state.description = describe(definitions.values())
+    app.state.descriptions = {code: describe_one(one) for code, one in definitions.items()}
     return app
 
 
@@ -72,6 +73,7 @@ def _routes() -> list[Route]:
         Route("/healthz", _healthz),
         Route("/metrics", _metrics),
         Route("/openapi.json", _openapi),
+        route("/openapi.json", "GET", "openapi", endpoints.description),
         route("/query", "POST", "query", endpoints.query),
         route("/records", "POST", "create", endpoints.create),
         route("/records/{id}", "GET", "read", endpoints.read),

@@ -1,5 +1,6 @@
 """Who asks a register, for what: the headers that every exchange brings from the node."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,11 +8,15 @@ from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import parse_fin
 
 _MAX_HEADER = 200
+_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,100}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One exchange as the node vouches for it. `person`: whom the data is about."""
+    """One exchange as the node vouches for it. `person`: whom the data is about.
+
+    `fields`: the only ones the agreement (or the person's consent) allows; none, no narrowing.
+    """
 
     client: str
     exchange: str
@@ -20,6 +25,7 @@ class Caller:
     actor: str | None = None
     case: str | None = None
     person: str | None = None
+    fields: frozenset[str] = frozenset()
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Caller":
@@ -42,7 +48,19 @@ class Caller:
             actor=_optional(headers, "x-road-userid"),
             case=_optional(headers, "pencere-case"),
             person=person,
+            fields=_fields(headers),
         )
+
+
+def _fields(headers: Mapping[str, str]) -> frozenset[str]:
+    """Read `Pencere-Fields`; there but empty or unreadable is refused, not taken for all."""
+    value = headers.get("pencere-fields")
+    if value is None:
+        return frozenset()
+    names = frozenset(name.strip() for name in value.split(","))
+    if not all(_FIELD.match(name) for name in names):
+        raise Invalid("header.invalid", header="pencere-fields")
+    return names
 
 
 def _optional(headers: Mapping[str, str], name: str) -> str | None:

@@ -52,6 +52,14 @@ def guarded(call: str, endpoint: Endpoint) -> Endpoint:
     return answer
 
 
+async def description(request: Request) -> Response:
+    """GET openapi.json: what this register answers, for the node's `getOpenAPI`."""
+    found = request.app.state.descriptions.get(_code(request))
+    if found is None:
+        raise Missing("register.unknown", register=_code(request)[:80])
+    return JSONResponse(found)
+
+
 async def query(request: Request) -> Response:
     """POST query: `{"by": {key: value}, "valid_at"?, "known_at"?, "state"?: "valid"|"any"}`."""
     body = await _body(request)

@@ -36,10 +36,11 @@ class Register:
     number: int
 
     def disclosed_to(self, caller: Caller) -> Sequence[str]:
-        """Return the fields the caller's purpose opens.
+        """Return the fields the caller's purpose opens, of them those the agreement names.
 
         Raises:
-            Refused: `purpose.not_disclosed`.
+            Refused: `purpose.not_disclosed`, `fields.not_disclosed`: the agreement names none
+                of what the purpose opens.
             Invalid: `header.missing`, for want of the person.
         """
         fields = self.definition.disclosure.get(caller.purpose)
@@ -47,7 +48,12 @@ class Register:
             raise Refused("purpose.not_disclosed", register=self.definition.code)
         if self.definition.subject is not None and caller.person is None:
             raise Invalid("header.missing", header="pencere-person")
-        return fields
+        if not caller.fields:
+            return fields
+        narrowed = tuple(field for field in fields if field in caller.fields)
+        if not narrowed:
+            raise Refused("fields.not_disclosed", register=self.definition.code)
+        return narrowed
 
 
 class Registers:

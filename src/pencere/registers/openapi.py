@@ -44,6 +44,18 @@ def describe(definitions: Iterable[Definition]) -> Json:
     }
 
 
+def describe_one(definition: Definition) -> Json:
+    """Return the document of one register, its paths behind the register's own address."""
+    document = describe([definition])
+    base, paths = f"/v1/{definition.code}", document["paths"]
+    assert isinstance(paths, dict)  # noqa: S101  # made above
+    return document | {
+        "info": {"title": definition.names.en, "version": "1"},
+        "servers": [{"url": base}],
+        "paths": {path.removeprefix(base): calls for path, calls in paths.items()},
+    }
+
+
 _ERROR: Json = {
     "type": "object",
     "required": ["type", "message", "detail"],
