@@ -38,16 +38,14 @@ def tell_role(  # noqa: PLR0913 - a message is all of these
 
 
 def _said(sentence: str, facts: Mapping[str, Fact]) -> Text:
-    return Text(
-        **{
-            language: texts().say(
-                sentence,
-                language,
-                **{name: _fact(value, language) for name, value in facts.items()},
-            )
-            for language in LANGUAGES
-        }
-    )
+    """Say a sentence in every language, with those of the facts that it names."""
+    wanted = texts()[sentence].placeholders
+
+    def said(language: str) -> str:
+        named = {name: _fact(facts[name], language) for name in wanted}
+        return texts().say(sentence, language, **named)
+
+    return Text(**{language: said(language) for language in LANGUAGES})
 
 
 def _fact(value: Fact, language: str) -> str | int:
