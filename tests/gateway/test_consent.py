@@ -182,7 +182,7 @@ def test_both_nodes_are_the_ones_of_the_directory(consenting: Pair) -> None:
 
     peers = consenting.rows(
         1,
-        "select distinct node, peer from gateway.request where consumer = 'AZ/GOV/azintelecom/gateway'",
+        f"select distinct node, peer from gateway.request where consumer = '{OWN}'",
     )
     assert peers == [(PROVIDER, PROVIDER)]
     assert CONSUMER != PROVIDER
