@@ -42,6 +42,7 @@ def write_node_files(installation: Installation, country: Country) -> None:
             }
             if node.role != "gateway-portal"
             else {},
+            operators={"register": installation.secret(f"operator/{node.role}")},
         )
 
 

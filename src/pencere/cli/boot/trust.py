@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.cli.roles.certification import centre_of, founding_centre_of, issuance_of
+from pencere.cli.roles.node_keys import FIRST, current_name
 from pencere.cli.roles.nodes import NODES, Node, node_keystore
 from pencere.countries import az as country_package
 from pencere.countries.country import Body, Country
@@ -61,6 +62,11 @@ def certify_nodes(
     certified = []
     for node in NODES:
         keystore = node_keystore(installation, node)
+        name = current_name(installation.keys / node.role)
+        if name != FIRST:  # the node has renewed its key by itself
+            der = keystore.certificates(name)[0].public_bytes(Encoding.DER)
+            certified.append(NodeCertificate(node, der))
+            continue
         if not keystore.has("node"):
             keystore.create("node")
         chain = centre.issue_node_certificate(

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pencere.cli.boot.gateway import PORTAL
+from pencere.cli.commands import gateway_join
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.gateway.directory.model import build
 from pencere.gateway.directory.rights import EXAMPLES, Question, explain
@@ -36,8 +37,10 @@ def run(arguments: Sequence[str]) -> int:
         [
             ("sandbox", "run both nodes with a directory from a file"),
             ("explain", "say by which agreement a request is allowed, or why it is refused"),
+            *gateway_join.ACTIONS,
         ],
     )
+    gateway_join.add_options(actions)
     actions["sandbox"].add_argument("--directory", required=True, metavar="FILE")
     actions["sandbox"].add_argument("--port", default="9000", metavar="N")
     asked = actions["explain"]
@@ -49,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     asked.add_argument("--without", action="append", default=[], metavar="HEADER")
     asked.add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
+    if given.action in {"token", "join"}:
+        return getattr(gateway_join, given.action)(installation_of(given), given)
     if given.action == "explain":
         return _explain(installation_of(given), given)
     file = Path(given.directory)
