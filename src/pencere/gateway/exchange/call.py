@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.rights import Grant
 from pencere.gateway.exchange.core import Circumstances, Core
-from pencere.gateway.exchange.usage.reading import UsageReader
+from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.wire.faults import Fault
 from pencere.gateway.wire.head import Headers, RequestHead
 from pencere.gateway.wire.identifiers import ServiceTarget

@@ -18,12 +18,12 @@ from pencere.gateway.exchange.call import Answer, Call
 from pencere.gateway.exchange.consent import Consented
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.upstreams import fault_of
-from pencere.gateway.exchange.usage.reading import UsageReader
 from pencere.gateway.http.client import Failure, Reply
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.signing import Signed
+from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire

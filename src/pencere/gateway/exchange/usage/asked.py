@@ -5,12 +5,12 @@ v2     GET /v2/findUsage, v3 GET /v3/findUsage: Estonia's data tracker, 2.0.0 an
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+from pencere.gateway.log.usage import Wanted
 from pencere.gateway.wire.actors import fin_of
 from pencere.gateway.wire.identifiers import ServiceTarget
 from pencere.kernel.clock import BAKU
@@ -39,19 +39,6 @@ class Wish(Enum):
     PERIOD = "usagePeriod"
     HEARTBEAT = "heartbeat"
     DISCLOSE = "disclose"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which accesses. `person` is the FIN a tracker names in its query, else empty."""
-
-    limit: int
-    offset: int
-    before: datetime | None = None
-    since: datetime | None = None
-    exchange: UUID | None = None
-    person: str = ""
-    is_nothing: bool = False
 
 
 def form_of(method: str, target: ServiceTarget) -> tuple[Form, Wish]:

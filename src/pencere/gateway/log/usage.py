@@ -3,17 +3,56 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
-from pencere.gateway.exchange.usage.access import Access
-from pencere.gateway.exchange.usage.asked import Wanted
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.wire.actors import Actor, actor_of, user_of
 from pencere.gateway.wire.head import parse_request
 from pencere.ledger.store import Evidence, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which accesses. `person` is the FIN a tracker names in its query, else empty."""
+
+    limit: int
+    offset: int
+    before: datetime | None = None
+    since: datetime | None = None
+    exchange: UUID | None = None
+    person: str = ""
+    is_nothing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access. `hidden_until` and `hidden_reason` are told once that time is over."""
+
+    at: datetime
+    exchange: UUID
+    message_id: str
+    consumer: str
+    service: str
+    endpoint: str
+    purpose: str
+    legal_basis: str
+    case_number: str
+    represented: str
+    actor: Actor
+    outcome: str
+    status: int
+    consent: str
+    hidden_until: datetime | None
+    hidden_reason: str
+    leaf_entry: bytes | None
+    leaf_salt: bytes | None
+    proof: Evidence | None
+
 
 # What a person may see of one provider: not the node's own answers, and nothing still hidden.
 _MINE = """

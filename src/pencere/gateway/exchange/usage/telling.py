@@ -1,43 +1,15 @@
-"""An access as the log has it, and as each form of `findUsage` tells it."""
+"""An access as each form of `findUsage` tells it."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.exchange.usage.asked import Form
+from pencere.gateway.log.usage import Access
 from pencere.gateway.wire.actors import Actor
 from pencere.gateway.wire.evidence import format_time
 from pencere.gateway.wire.identifiers import decode_part
-from pencere.ledger.store import Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One access. `hidden_until` and `hidden_reason` are told once that time is over."""
-
-    at: datetime
-    exchange: UUID
-    message_id: str
-    consumer: str
-    service: str
-    endpoint: str
-    purpose: str
-    legal_basis: str
-    case_number: str
-    represented: str
-    actor: Actor
-    outcome: str
-    status: int
-    consent: str
-    hidden_until: datetime | None
-    hidden_reason: str
-    leaf_entry: bytes | None
-    leaf_salt: bytes | None
-    proof: Evidence | None
 
 
 def render(
