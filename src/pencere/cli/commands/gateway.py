@@ -52,8 +52,10 @@ def run(arguments: Sequence[str]) -> int:
     asked.add_argument("--without", action="append", default=[], metavar="HEADER")
     asked.add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
-    if given.action in {"token", "join"}:
-        return getattr(gateway_join, given.action)(installation_of(given), given)
+    if given.action == "token":
+        return gateway_join.token(installation_of(given), given)
+    if given.action == "join":
+        return gateway_join.join(installation_of(given), given)
     if given.action == "explain":
         return _explain(installation_of(given), given)
     file = Path(given.directory)

@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import contextlib
 import ipaddress
 import json
 import time
@@ -189,10 +190,8 @@ def _office(url: str) -> str:
     """Return the office's address: HTTPS, or plain HTTP on this machine alone."""
     parts = urlsplit(url)
     is_here = parts.hostname == "localhost"
-    try:
+    with contextlib.suppress(ValueError):
         is_here = is_here or ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        pass
     if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_here)):
         return f"{parts.scheme}://{parts.netloc}"
     raise Misconfigured(

@@ -7,8 +7,9 @@ from procrastinate.contrib.django import app
 
 from pencere.trust.keystore import Keystore
 from pencere.web.country import country
-from pencere.web.stateregister.domain import directory, duties, publishing, reminders
+from pencere.web.stateregister.domain import directory, duties, publishing, reminders, traffic
 from pencere.web.stateregister.domain.exchange_data import read_exchange
+from pencere.web.stateregister.interfaces.node_traffic import own_nodes
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,17 @@ def remind(timestamp: int) -> None:
         duties.remind(at=at),
         reminders.agreements(at=at),
     )
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(
+    name="stateregister.traffic", queue="stateregister", queueing_lock="stateregister.traffic"
+)
+def collect_traffic(timestamp: int) -> None:
+    """Have the nodes count what was really asked, beside what was agreed."""
+    del timestamp
+    counted = traffic.collect_all(own_nodes(), at=settings.CLOCK.now())
+    log.info("traffic_collected nodes=%s rows=%s", len(counted), sum(counted.values()))
 
 
 def _publish() -> None:
