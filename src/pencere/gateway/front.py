@@ -11,7 +11,7 @@ from pencere.gateway import health
 from pencere.gateway.exchange import consumer, metadata, proving
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.stamps import Stamper
-from pencere.gateway.observe.pages import MonitoringPages
+from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond

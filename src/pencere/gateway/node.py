@@ -36,7 +36,7 @@ from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
-from pencere.gateway.observe.pages import MonitoringPages
+from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.proof.kept import Keeper
 from pencere.gateway.renewal import KeyBox, Renewer

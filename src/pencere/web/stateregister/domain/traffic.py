@@ -29,7 +29,7 @@ Ask = Callable[[date, date], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class TrafficCount:
-    """A count of a day, over all nodes; `outcome` is `ok` where the service answered, or `fault`."""
+    """A count of a day, over all nodes; `outcome`: `ok` where a service answered, or `fault`."""
 
     day: date
     consumer: str
