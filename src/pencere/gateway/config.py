@@ -58,6 +58,8 @@ class NodeConfig:
     tsa_url: str | None = None
     client_host: str = "127.0.0.1"
     client_port: int = 0
+    # Where information systems speak `/r1` over TLS, on `client_host`; None: nowhere.
+    client_tls_port: int | None = None
     link_host: str = "127.0.0.1"
     link_port: int = 0
     style: FaultStyle = field(default_factory=FaultStyle)

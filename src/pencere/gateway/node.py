@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from pencere.gateway import front
+from pencere.gateway import clients, front
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.source import DirectorySource
@@ -20,7 +20,6 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
-from pencere.gateway.exchange.usage.reading import UsageReader
 from pencere.gateway.health import Witnesses
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
@@ -31,12 +30,13 @@ from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.stamps import Stamper
+from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
 from pencere.gateway.metrics import Metrics
+from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
-from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.proof.kept import Keeper
 from pencere.gateway.renewal import KeyBox, Renewer
@@ -83,7 +83,7 @@ class Node:
             signer=signer,
             sealer=self._sealer,
             peers=peers,
-            upstreams=Upstreams(config.limits.body_bytes),
+            upstreams=Upstreams(config.limits.body_bytes, keys),
             metrics=metrics,
             keys=keys,
             observer=Observer(config, metrics, loop),
@@ -123,12 +123,15 @@ class Node:
         )
         self.renewer = Renewer(self.core, box) if box is not None else None
         self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
+        self._tls_clients = HttpServer(
+            self._on_client, self._refuse_client, config.limits, clients.peer_of
+        )
         self._link = HttpServer(
             self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._register: Pool | None = None
-        self.client_address = ("", 0)
+        self.client_address = self.client_tls_address = ("", 0)
         self.link_address = ("", 0)
 
     async def start(self) -> None:
@@ -142,6 +145,8 @@ class Node:
         core.keys.watch(tls, core.peers.tls)
         self.link_address = await self._link.start(config.link_host, config.link_port, tls)
         self.client_address = await self._clients.start(config.client_host, config.client_port)
+        if config.client_tls_port is not None:
+            await self._listen_to_tls_clients(config.client_tls_port)
         make = core.loop.create_task
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
         workers = (self.stamper, self.status, self.renewer)
@@ -158,6 +163,7 @@ class Node:
         core = self.core
         core.is_stopping = True
         await self._clients.stop(self.config.grace_s)
+        await self._tls_clients.stop(self.config.grace_s)
         await self._link.stop(self.config.grace_s)
         for task in self._tasks:
             task.cancel()
@@ -180,6 +186,14 @@ class Node:
         log.info("node_stopped node=%s", self.config.node)
 
     # Clients
+
+    async def _listen_to_tls_clients(self, port: int) -> None:
+        core, config = self.core, self.config
+        known = core.node_file.current.clients.values()
+        context = clients.client_tls(config.tls_anchors, known)
+        core.keys.watch(context)
+        core.node_file.on_change = lambda content: clients.trust(context, content.clients.values())
+        self.client_tls_address = await self._tls_clients.start(config.client_host, port, context)
 
     def _witnesses(self) -> Witnesses:
         return Witnesses(self.core, self.stamper, self.status, self.renewer)

@@ -4,10 +4,13 @@ What is between a node and its own information systems is nobody else's business
 in the directory. The file is read again when it changes; a broken one leaves the last good one
 in force.
 
-    {"clients": {"AZ/GOV/idda/portal": "<sha256 of the key, hex>"},
+    {"clients": {"AZ/GOV/idda/portal": "<sha256 of the key, hex>"},   (more: `gateway.clients`)
      "services": {"AZ/GOV/mia/population": {"url": "http://127.0.0.1:8100/v1/population",
                                             "bearer": "...", "timeout_s": 10}},
      "operators": {"register": "<sha256 of the key, hex>"}}
+
+A service over https is believed by one of its `certificates` (DER in Base64, or SHA-256 in hex),
+else by its `ca` (likewise DER) and its name, else by the authorities this machine knows.
 
 A service's address is looked up by its whole identifier, then by its subsystem's, where the
 service code is added to the address.
@@ -18,12 +21,13 @@ import hmac
 import json
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pencere.gateway.clients import ClientEntry, parse_certificates, parse_entry
 from pencere.gateway.directory.model import Service
 from pencere.gateway.wire.identifiers import canonical, encode_part
 from pencere.kernel.errors import Misconfigured
@@ -41,6 +45,8 @@ class Upstream:
     base_path: str
     bearer: str | None = field(repr=False)
     timeout_s: float | None
+    pinned: frozenset[str] = frozenset()
+    authority_der: bytes = field(default=b"", repr=False)
 
     @property
     def authority(self) -> str:
@@ -54,7 +60,7 @@ class Upstream:
 class NodeFile:
     """The content of the file. With `is_open`, as in the sandbox, clients need no key."""
 
-    clients: Mapping[str, bytes]
+    clients: Mapping[str, ClientEntry]
     services: Mapping[str, Upstream]
     is_open: bool = False
     operators: Mapping[str, bytes] = field(default_factory=dict)
@@ -63,11 +69,6 @@ class NodeFile:
         """Say whether it is an operator's key; each is compared in constant time."""
         given = hashlib.sha256(key).digest()
         return sum(hmac.compare_digest(given, one) for one in self.operators.values()) > 0
-
-    def is_client_key(self, client: str, key: bytes) -> bool:
-        """Compare a client's key in constant time; an unknown client takes as long."""
-        expected = self.clients.get(client, _NOBODY)
-        return hmac.compare_digest(hashlib.sha256(key).digest(), expected)
 
     def upstream(self, service: Service) -> Upstream | None:
         """Return the address of a service."""
@@ -78,10 +79,10 @@ class NodeFile:
         if base is None:
             return None
         path = f"{base.base_path.rstrip('/')}/{encode_part(service.code)}"
-        return Upstream(base.host, base.port, base.is_tls, path, base.bearer, base.timeout_s)
+        return replace(base, base_path=path)
 
 
-_NOBODY = hashlib.sha256(os.urandom(32)).digest()
+_CLIENT = '"<64 hex digits: SHA-256 of the key>", or {"connection": "HTTPS", "certificates": [...]}'
 
 
 def client_key_digest(key: str) -> str:
@@ -127,16 +128,13 @@ def read_node_file(path: Path) -> NodeFile:
         raise Misconfigured(
             file=path, key="(file)", value="not JSON", example='{"clients": {}, "services": {}}'
         ) from problem
-    clients: dict[str, bytes] = {}
-    for client, digest in _mapping(path, content, "clients").items():
+    clients: dict[str, ClientEntry] = {}
+    for client, entry in _mapping(path, content, "clients").items():
         try:
-            clients[canonical(client)] = bytes.fromhex(digest)
-        except (ValueError, TypeError) as problem:
+            clients[canonical(client)] = parse_entry(entry)
+        except ValueError as problem:
             raise Misconfigured(
-                file=path,
-                key=f"clients.{client}",
-                value="(hidden)",
-                example="64 hex digits: SHA-256 of the key",
+                file=path, key=f"clients.{client}", value=f"(hidden): {problem}", example=_CLIENT
             ) from problem
     services = {
         canonical(service): _upstream(path, service, entry)
@@ -180,6 +178,7 @@ class NodeFileSource:
         self._stamp = self._stat()
         self.current = read_node_file(path)
         self.trouble = ""
+        self.on_change: Callable[[NodeFile], None] = lambda content: None
 
     def refresh(self) -> None:
         """Read the file if it changed; keep the last good one when it is broken."""
@@ -187,7 +186,9 @@ class NodeFileSource:
         if stamp == self._stamp:
             return
         try:
-            self.current = read_node_file(self._path)
+            content = read_node_file(self._path)
+            self.on_change(content)
+            self.current = content
         except Misconfigured as problem:
             self.trouble = str(problem)
             log.error("node_file_refused file=%s key=%s", self._path.name, problem.facts["key"])  # noqa: TRY400
@@ -216,7 +217,12 @@ def _upstream(path: Path, service: str, entry: object) -> Upstream:
     try:
         if not isinstance(entry, dict) or not isinstance(url, str):
             raise ValueError("no url")  # noqa: TRY301, TRY004
-        return make_upstream(url, bearer=entry.get("bearer"), timeout_s=entry.get("timeout_s"))
+        found = make_upstream(url, bearer=entry.get("bearer"), timeout_s=entry.get("timeout_s"))
+        pinned, _ = parse_certificates(entry.get("certificates", []))
+        _, authorities = parse_certificates([entry["ca"]] if entry.get("ca") else [])
+        if not found.is_tls and (pinned or authorities):
+            raise ValueError("certificates are for https")  # noqa: TRY301
+        return replace(found, pinned=pinned, authority_der=b"".join(authorities))
     except ValueError as problem:
         raise Misconfigured(
             file=path,

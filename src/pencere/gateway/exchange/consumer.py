@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from pencere.gateway.clients import problem_of
 from pencere.gateway.directory.model import Directory, NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
@@ -76,7 +77,7 @@ def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -
 
 
 def identify(core: Core, directory: Directory, request: Request) -> str:
-    """Return the system that asks at this node's own port, proved by its key."""
+    """Return the system that asks at this node's own port, proved by its certificate or key."""
     raw = request.header(b"x-road-client")
     if raw is None:
         raise client_fault(
@@ -87,14 +88,14 @@ def identify(core: Core, directory: Directory, request: Request) -> str:
     node = directory.nodes.get(core.config.node)
     if client not in directory.members or node is None or client not in node.serves:
         raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
-    keys = core.node_file.current
-    key = request.header(b"pencere-client-key")
-    if not keys.is_open and not keys.is_client_key(client, key or b""):
-        raise client_fault(
-            Kind.SSL_AUTHENTICATION_FAILED,
-            f"Header Pencere-Client-Key is {'wrong' if key else 'missing'} for {client}."
-            " The operator of the node gives out the key",
-        )
+    known = core.node_file.current
+    if not known.is_open:
+        key = request.header(b"pencere-client-key") or b""
+        problem = problem_of(known.clients, client, key, request.peer)
+        if problem:
+            raise client_fault(
+                Kind.SSL_AUTHENTICATION_FAILED, f"{problem}. The operator of the node can tell why"
+            )
     return client
 
 

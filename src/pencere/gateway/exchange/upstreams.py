@@ -2,20 +2,27 @@
 
 import ssl
 
+from pencere.gateway.clients import peer_of
 from pencere.gateway.http.client import Done, Endpoint, Failure, Pool, Trouble, request_bytes
+from pencere.gateway.keys import NodeKeys
 from pencere.gateway.node_file import Upstream
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.gateway.wire.head import BODY_METHODS, Headers
 from pencere.gateway.wire.identifiers import ServiceTarget
 
+_Way = tuple[str, int, bool, frozenset[str], bytes]
+
 
 class Upstreams:
-    """A pool for each address."""
+    """A pool for each address and each way to believe it.
 
-    def __init__(self, max_body_bytes: int) -> None:
+    To a service over https the node shows its own certificate.
+    """
+
+    def __init__(self, max_body_bytes: int, keys: NodeKeys) -> None:
         self._max_body_bytes = max_body_bytes
-        self._pools: dict[tuple[str, int, bool], Pool] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._keys = keys
+        self._pools: dict[_Way, Pool] = {}
 
     def send(
         self,
@@ -47,22 +54,37 @@ class Upstreams:
             await pool.aclose()
 
     def _pool(self, upstream: Upstream) -> Pool:
-        key = (upstream.host, upstream.port, upstream.is_tls)
-        pool = self._pools.get(key)
+        way = (
+            upstream.host, upstream.port, upstream.is_tls, upstream.pinned, upstream.authority_der,
+        )  # fmt: skip
+        pool = self._pools.get(way)
         if pool is None:
-            if upstream.is_tls and self._tls is None:
-                self._tls = ssl.create_default_context()
+            pinned = upstream.pinned
             pool = Pool(
                 Endpoint(
                     upstream.host,
                     upstream.port,
-                    tls=self._tls if upstream.is_tls else None,
+                    tls=self._context(upstream) if upstream.is_tls else None,
                     server_name=upstream.host,
+                    # Asked before a byte is sent.
+                    is_peer=(lambda shown: peer_of(shown) in pinned) if pinned else None,
                     max_body_bytes=self._max_body_bytes,
                 )
             )
-            self._pools[key] = pool
+            self._pools[way] = pool
         return pool
+
+    def _context(self, upstream: Upstream) -> ssl.SSLContext:
+        if upstream.pinned:
+            # The certificate itself is what is believed, not who issued it.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            context = ssl.create_default_context(cadata=upstream.authority_der or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._keys.watch(context)
+        return context
 
 
 def join(base_path: str, target: ServiceTarget) -> str:
@@ -78,6 +100,7 @@ def fault_of(failure: Failure, service: str) -> Fault:
     kinds = {
         Trouble.UNKNOWN_HOST: Kind.UNKNOWN_HOST,
         Trouble.REFUSED: Kind.NETWORK_ERROR,
+        Trouble.WRONG_PEER: Kind.SSL_AUTHENTICATION_FAILED,
         Trouble.TIMEOUT: Kind.TIMEOUT,
         Trouble.TOO_LARGE: Kind.MESSAGE_TOO_LARGE,
     }

@@ -25,7 +25,7 @@ class Trouble(Enum):
 
     UNKNOWN_HOST = "the name of the host is not known"
     REFUSED = "nothing accepts connections there"
-    WRONG_PEER = "another certificate than the directory names answered"
+    WRONG_PEER = "another certificate answered than the one that is believed"
     LOST = "the connection ended before the answer was complete"
     TIMEOUT = "no answer came in time"
     PROTOCOL = "the answer is not HTTP/1.1"
@@ -177,6 +177,8 @@ class Pool:
             failure = Failure(Trouble.UNKNOWN_HOST, str(problem))
         except TimeoutError:
             failure = Failure(Trouble.REFUSED, "connecting took too long")
+        except ssl.SSLCertVerificationError as problem:
+            failure = Failure(Trouble.WRONG_PEER, problem.verify_message)
         except (OSError, ssl.SSLError) as problem:
             failure = Failure(Trouble.REFUSED, str(problem))
         else:
