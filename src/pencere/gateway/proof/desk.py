@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from urllib.parse import parse_qs
 
 from pencere.gateway.config import NodeConfig
@@ -29,8 +28,6 @@ from pencere.trust.stamping import TimeStampClient
 log = logging.getLogger(__name__)
 _AT_ONCE = 2
 _MOST_WAITING = 32
-# A status that is younger than the exchange says more than one from before it.
-_FRESH_FOR = timedelta(minutes=5)
 
 Answer = tuple[int, Headers, bytes]
 Done = Callable[[Answer | Fault], None]
@@ -81,7 +78,7 @@ class EvidenceDesk:
 
     async def _give(self, side: Side, number: str, party: str, choices: Choices) -> bytes:
         if self._keeper is not None:
-            await self._keeper.refresh(_FRESH_FOR)
+            await self._keeper.refresh()
         loop = asyncio.get_running_loop()
         wanted = "consumer" if side is Side.CLIENT else "provider"
         return await loop.run_in_executor(self._threads, self._make, number, party, wanted, choices)

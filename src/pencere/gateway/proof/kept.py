@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -33,6 +34,8 @@ from pencere.trust import signed_json
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
+# Whoever asks for evidence gets statuses from after the exchange; many who ask cost one round.
+_FRESH_S = 5.0
 _AGAIN = timedelta(minutes=5)
 _LARGEST_ANSWER = 65_536
 # Whose statuses matter: keys that signed since the last look, either side's.
@@ -43,13 +46,23 @@ union select certificate from gateway.response where recorded_at >= $1 and certi
 
 
 class Keeper:
-    """Keeps until stopped. Every `every` the statuses of certificates in use are asked for."""
+    """Keeps until stopped. Every `every` the statuses of certificates in use are asked for.
+
+    `anchors`: PEM of the root and the authorities below it.
+    """
 
     def __init__(
-        self, *, database_url: str, directory: DirectorySource, clock: Clock, every: timedelta
+        self,
+        *,
+        database_url: str,
+        directory: DirectorySource,
+        anchors: Path,
+        clock: Clock,
+        every: timedelta,
     ) -> None:
         self._url = database_url
         self._directory = directory
+        self._anchors = anchors
         self._clock = clock
         self._every = every
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
@@ -57,6 +70,7 @@ class Keeper:
         self._version = 0
         self._known: dict[bytes, x509.Certificate] = {}
         self._asked_at: datetime | None = None
+        self._refreshed_at: float | None = None
         self._turn = asyncio.Lock()
         self._ask_next: datetime | None = None
         self.trouble = ""
@@ -69,6 +83,7 @@ class Keeper:
         return cls(
             database_url=config.database_url,
             directory=directory,
+            anchors=config.tls_anchors,
             clock=config.clock,
             every=config.status_every,
         )
@@ -97,11 +112,13 @@ class Keeper:
             failed = await self.ask()
             self._ask_next = now + (min(_AGAIN, self._every) if failed else self._every)
 
-    async def refresh(self, fresh_for: timedelta) -> None:
+    async def refresh(self) -> None:
         """Ask again unless that was done a moment ago; what cannot be had is left."""
-        if self._asked_at is None or self._clock.now() - self._asked_at > fresh_for:
+        now = asyncio.get_running_loop().time()
+        if self._refreshed_at is None or now - self._refreshed_at > _FRESH_S:
             with contextlib.suppress(*GONE, PencereError, ValueError):
                 await self.ask()
+                self._refreshed_at = now
 
     async def ask(self) -> int:
         """Ask for the status of every certificate in use; return how many could not be had."""
@@ -114,6 +131,7 @@ class Keeper:
         since = (self._asked_at or now - self._every) - _AGAIN
         used = {row["certificate"] for row in await connection.fetch(_USED, since)}
         await self._load(connection)
+        await self._keep(connection, self._roots())
         await self._keep_authority(connection)
         asked = used | self._above_directory | self._authority
         failed = 0
@@ -161,6 +179,13 @@ class Keeper:
         await self._keep(connection, [*above, *_signing(signed_json.parse(jws)[1])])
         self._above_directory = frozenset(one.fingerprint(hashes.SHA256()) for one in above)
         self._version = version
+
+    def _roots(self) -> list[x509.Certificate]:
+        """Return the authorities above the nodes; without the root nobody vouches for them."""
+        try:
+            return x509.load_pem_x509_certificates(self._anchors.read_bytes())
+        except (OSError, ValueError):
+            return []
 
     async def _keep_authority(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         """Keep the certificates that the newest time-stamp token brings along."""
