@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pencere.gateway import health
-from pencere.gateway.exchange import consumer, metadata, proving
+from pencere.gateway.exchange import consumer, metadata, proving, why
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request
@@ -61,6 +60,10 @@ def _asic(front: Front, request: Request, respond: Respond) -> None:
     proving.asic(front.core, request, respond)
 
 
+def _why(front: Front, request: Request, respond: Respond) -> None:
+    why.handle(front.core, request, respond)
+
+
 PATHS: Mapping[str, Handler] = {
     "/asic": _asic,
     "/r1/": _exchange,
@@ -68,6 +71,7 @@ PATHS: Mapping[str, Handler] = {
     "/metrics": _metrics,
     "/listClients": _list_clients,
     "/monitoring/": _monitoring,
+    why.PREFIX: _why,
 }
 
 

@@ -6,6 +6,7 @@ are too many at once, and the oldest go. No header value that names a person, an
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -70,6 +71,7 @@ class RefusalLog:
         self._kept_rows = kept_rows
         self._waiting: list[Refusal] = []
         self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._since_pruned = _PRUNE_EVERY
         self.dropped = 0
@@ -90,8 +92,15 @@ class RefusalLog:
         rows = await (await self._connections()).fetch(_FIND, detail)
         return [Refusal(*row) for row in rows]
 
+    def answering(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what answers an operator; it ends before the log is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
     async def stop(self) -> None:
         """Write what waits, then close."""
+        await asyncio.gather(*self._answering, return_exceptions=True)
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         if self._pool is not None:
