@@ -11,9 +11,14 @@ from tests.conftest import Database
 from tests.gateway.conftest import CLIENT_KEY, SERVICE, Answer, Loop, Pair, ask, headers, wait_until
 
 from pencere.gateway.directory.model import build
+from pencere.gateway.directory.rights import EXAMPLES, Question, explain
 from pencere.gateway.directory.terms import Quota, Rate
 from pencere.gateway.exchange.rates import RateLimiter
 from pencere.gateway.log.quotas import QuotaCounter, Taken
+from pencere.gateway.log.refusals import Refusal, RefusalLog
+from pencere.gateway.node_file import write_node_file
+from pencere.gateway.wire.identifiers import parse_target
+from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Invalid
 
 
@@ -295,3 +300,84 @@ def test_nothing_that_may_be_a_person_is_kept_of_a_refusal(pair: Pair) -> None:
     kept = pair.loop.call(pair.node(0).core.refusals.find(UUID(answer.json["detail"])))
     assert len(kept) == 1
     assert person not in str(kept)
+
+
+def test_an_operator_asks_the_node_why_and_nobody_else_can(pair: Pair) -> None:
+    write_node_file(
+        pair.folder / "0.json",
+        clients={"AZ/GOV/idda/portal": CLIENT_KEY},
+        services={},
+        operators={"register": "key-of-the-operator"},
+    )
+    pair.start()
+    refused = pair.ask(headers(purpose="marketing"))
+    detail = refused.json["detail"]
+
+    def why(number: str, key: str | None) -> Answer:
+        given = [("Pencere-Operator-Key", key)] if key is not None else []
+        return ask(pair.ports[0], "GET", f"/why/{number}", given)
+
+    found = why(detail, "key-of-the-operator")
+    [kept] = found.json["refusals"]
+    assert (found.status, kept["code"], kept["service"]) == (
+        200, "server.serverproxy.access_denied", "AZ/GOV/mia/population/person",
+    )  # fmt: skip
+    assert kept["reasons"] == ["agreement a-1: does not cover this purpose; it covers identify"]
+    assert [
+        why(detail, None).status,
+        why(detail, CLIENT_KEY).status,
+        why(str(uuid4()), "key-of-the-operator").status,
+        why("x", "key-of-the-operator").status,
+    ] == [401, 401, 404, 400]
+
+
+def test_old_refusals_go_when_there_are_too_many(
+    loop: Loop, databases: tuple[Database, Database]
+) -> None:
+    now, node = SystemClock().now() + timedelta(days=365), f"AZ/GOV/x/{uuid4()}"
+    details = [uuid4() for _ in range(30)]
+
+    async def keep() -> None:
+        kept = RefusalLog(databases[0].app, kept_rows=10)
+        for at, detail in enumerate(details):
+            kept.add(
+                Refusal(
+                    detail, now + timedelta(seconds=at), node, "consumer", "c", 403, None,
+                    "", "", "GET", "", "", 1, "m", [],
+                )
+            )  # fmt: skip
+        await kept.stop()
+
+    loop.call(keep())
+
+    with psycopg.connect(databases[0].superuser) as connection:
+        rows = connection.execute(
+            "select detail from gateway.refusal where node = %s order by recorded_at", (node,)
+        ).fetchall()
+    assert [row[0] for row in rows] == details[-10:]
+
+
+def test_an_explanation_says_what_may_still_stop_a_request(pair: Pair) -> None:
+    payload = pair.payload(1)
+    payload["agreements"][0] |= {
+        "rate": {"per_second": 2}, "quota": {"per": "month", "count": 1000},
+        "fields": ["fin", "name"], "consent": True,
+    }  # fmt: skip
+    question = Question(
+        consumer="AZ/GOV/idda/portal",
+        target=parse_target(f"{SERVICE}/query"),
+        method="POST",
+        on=date(2026, 11, 22),
+        purpose="identify",
+        legal_basis="personal-data-law",
+        given=frozenset(EXAMPLES),
+    )
+
+    assert explain(build(payload), question).reasons == (
+        "agreement a-1 allows POST /query",
+        "at most 2 a second, 2 at once",
+        "at most 1000 a month",
+        "answered with the fields fin, name alone",
+        "the person must have consented",
+        "until 2027-12-31",
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pencere.cli.boot.gateway import PORTAL
-from pencere.cli.commands import gateway_join
+from pencere.cli.commands import gateway_join, gateway_why
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.gateway.directory.model import build
 from pencere.gateway.directory.rights import EXAMPLES, Question, explain
@@ -37,6 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         [
             ("sandbox", "run both nodes with a directory from a file"),
             ("explain", "say by which agreement a request is allowed, or why it is refused"),
+            ("why", "say what the nodes kept of a refusal, by the number in its answer"),
             *gateway_join.ACTIONS,
         ],
     )
@@ -50,12 +51,16 @@ def run(arguments: Sequence[str]) -> int:
     asked.add_argument("--purpose", default="", metavar="CODE", help="of purposes.yaml")
     asked.add_argument("--basis", default="", metavar="ID", help="of acts.yaml")
     asked.add_argument("--without", action="append", default=[], metavar="HEADER")
+    asked.add_argument("--party", default="", metavar="CLASS/CODE", help="on whose behalf")
     asked.add_argument("--json", action="store_true", help="for machines")
+    gateway_why.add_options(actions["why"])
     given = options.parse_args(arguments)
     if given.action == "token":
         return gateway_join.token(installation_of(given), given)
     if given.action == "join":
         return gateway_join.join(installation_of(given), given)
+    if given.action == "why":
+        return gateway_why.why(installation_of(given), given)
     if given.action == "explain":
         return _explain(installation_of(given), given)
     file = Path(given.directory)
@@ -87,18 +92,20 @@ def _explain(installation: Installation, given: argparse.Namespace) -> int:
             purpose=given.purpose,
             legal_basis=given.basis,
             given=frozenset(given_headers - set(given.without)),
+            represented=given.party,
         )
     except Fault as fault:
         raise Misconfigured(
             file="command line", key="target, --client", value=fault.message, example=_TARGET
         ) from None
     found = explain(build(payload), question)
+    reasons = [*found.reasons, *gateway_why.used_of(installation, found.terms, question.on)]
     if given.json:
-        told = {"allowed": found.is_allowed, "code": found.code, "reasons": found.reasons}
+        told = {"allowed": found.is_allowed, "code": found.code, "reasons": reasons}
         print(json.dumps(told, ensure_ascii=False, indent=1))
     else:
         print("allowed" if found.is_allowed else f"refused: {found.code}")
-        print("".join(f"  {reason}\n" for reason in found.reasons), end="")
+        print("".join(f"  {reason}\n" for reason in reasons), end="")
     return 0 if found.is_allowed else 1
 
 

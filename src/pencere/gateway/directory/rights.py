@@ -61,6 +61,7 @@ class Explanation:
     is_allowed: bool
     code: str
     reasons: tuple[str, ...]
+    terms: Agreement | None = None
 
 
 def decide(directory: Directory, question: Question) -> Grant:
@@ -88,8 +89,26 @@ def explain(directory: Directory, question: Question) -> Explanation:
         grant = decide(directory, question)
     except Fault as fault:
         return Explanation(False, fault.code, fault.reasons or (fault.message,))
-    allowed = f"agreement {grant.agreement} allows {grant.endpoint}" if grant.agreement else "open"
-    return Explanation(True, "", (allowed,))
+    if grant.terms is None:
+        return Explanation(True, "", ("open",))
+    allowed = f"agreement {grant.agreement} allows {grant.endpoint}"
+    return Explanation(True, "", (allowed, *_terms(grant.service, grant.terms)), grant.terms)
+
+
+def _terms(service: Service, terms: Agreement) -> list[str]:
+    """Say what may still stop a request that the agreement allows, or narrow its answer."""
+    said: list[str] = []
+    if terms.rate is not None:
+        said.append(f"at most {terms.rate.per_second:g} a second, {terms.rate.burst} at once")
+    if terms.quota is not None:
+        said.append(f"at most {terms.quota.count} a {terms.quota.per}")
+    if terms.fields:
+        said.append(f"answered with the fields {', '.join(terms.fields)} alone")
+    if service.consent or terms.consent:
+        said.append("the person must have consented")
+    if terms.last_day is not None:
+        said.append(f"until {terms.last_day}")
+    return said
 
 
 def _service(directory: Directory, target: ServiceTarget, method: str) -> Service:
