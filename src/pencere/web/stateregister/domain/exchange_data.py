@@ -116,7 +116,7 @@ def read_exchange(country: Country) -> ExchangeData:
         systems=MappingProxyType(systems),
         services=MappingProxyType(services),
         agreements=agreements,
-        consent_register=top.string("consent_register") if top.has("consent_register") else None,
+        consent_register=_consent_register(top, services),
     )
 
 
@@ -125,6 +125,16 @@ def _known(node: Node, keys: frozenset[str]) -> None:
     for key in node.values:
         if key not in keys:
             raise node.wrong(key, f"one of {', '.join(sorted(keys))}")
+
+
+def _consent_register(top: Node, services: Mapping[str, ServiceEntry]) -> str | None:
+    """Return the service's whole identifier, as nodes ask for it."""
+    if not top.has("consent_register"):
+        return None
+    service = top.string("consent_register", next(iter(services)))
+    if service not in services:
+        raise top.wrong("consent_register", next(iter(services)))
+    return f"{top.string('instance', 'AZ')}/{top.string('class', 'GOV')}/{service}"
 
 
 def _system(key: str, node: Node, country: Country) -> SystemEntry:
