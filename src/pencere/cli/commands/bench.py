@@ -12,11 +12,11 @@ from pencere.services.catalogue import Catalogue
 
 _FILE = '{"queries": [{"q": "surucluk vesiqesi", "expect": ["driving-licence-replace"]}]}'
 
-_CENTRE = ("ocsp", "tsa", "issue", "validate")
+_MEASURED = ("ocsp", "tsa", "issue", "validate", "gateway")
 
 
-def _centre(name: str, *, as_json: bool) -> int:
-    """Measure the certification centre; each row has a ratio and the target for it."""
+def _measure(name: str, *, as_json: bool) -> int:
+    """Measure beside a limit; each row has a ratio and the target for it."""
     module = importlib.import_module(f"pencere.cli.benches.{name}")
     rows: list[dict[str, object]] = getattr(module, f"bench_{name}")()
     if as_json:
@@ -43,15 +43,16 @@ def run(arguments: Sequence[str]) -> int:
             ("tsa", "time-stamp tokens against bare signing"),
             ("issue", "certificates against the linter, the disk and bare signing"),
             ("validate", "NIST PKITS against certvalidator and openssl verify"),
+            ("gateway", "exchanges through two nodes against nginx before nginx"),
         ],
     )
     actions["search"].add_argument("--queries", required=True, metavar="FILE", help=_FILE)
     actions["search"].add_argument("--json", action="store_true", help="for machines")
-    for name in _CENTRE:
+    for name in _MEASURED:
         actions[name].add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
-    if given.action in _CENTRE:
-        return _centre(given.action, as_json=given.json)
+    if given.action in _MEASURED:
+        return _measure(given.action, as_json=given.json)
     found = bench_search(Path(given.queries), Catalogue.load(Country.load("az").folder))
     if given.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
