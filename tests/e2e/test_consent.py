@@ -46,10 +46,10 @@ def employment(platform, fin: str) -> tuple[int, object]:
 def test_what_a_person_allows_is_given_and_nothing_else(
     platform, people, walk, new_page, axe, javascript: bool
 ) -> None:
-    rashad, page = people["rashad"], new_page(javascript=javascript)
-    before = employment(platform, rashad.fin)
+    aydan, page = people["aydan"], new_page(javascript=javascript)
+    before = employment(platform, aydan.fin)
 
-    walk.enter(page, rashad)
+    walk.enter(page, aydan)
     page.goto(f"{platform.portal}/az/window/consents/")
     if javascript:
         axe(page)
@@ -60,12 +60,12 @@ def test_what_a_person_allows_is_given_and_nothing_else(
     if javascript:
         axe(page)
     page.locator("main form .button").first.click()
-    given = employment(platform, rashad.fin)
+    given = employment(platform, aydan.fin)
     page.goto(f"{platform.portal}/az/window/access/")
     told = page.locator("main").inner_text()
     page.goto(f"{platform.portal}/az/window/consents/")
     page.locator("main .button", has_text="Geri götür").first.click()
-    after = employment(platform, rashad.fin)
+    after = employment(platform, aydan.fin)
 
     assert before == (403, "consent_missing")
     assert given == (200, [["categories"]])
