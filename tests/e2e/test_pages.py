@@ -29,7 +29,7 @@ NO_PAGES = {
         "device_end", "sign_out", "application", "application_begin", "oauth2_provider",
         "application_keep", "certificates_watch", "remote_key_new", "remote_key_state",
         "remote_key_cancel", "sima_get_file", "sima_callback", "web_eid_challenge",
-        "web_eid_token", "sign_in_sima", "sign_in_card_token",
+        "web_eid_token", "sign_in_sima", "sign_in_card_token", "consent_withdraw",
     },
     "office": {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
@@ -336,7 +336,7 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     page.goto(draft)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "documents/", "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
+             "documents/", "devices/", "window/certificates/", "remote-keys/", "window/consents/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
         if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:
@@ -392,7 +392,12 @@ def test_pages_of_the_office(
     looker.look(officer)
     looker.go(officer, f"{platform.office}/az/devices/")
     looker.go(officer, f"{platform.office}/az/audit/", status=403)
-    for name, path in (("vuqar", "team/"), ("sabina", "audit/"), ("tofiq", "services/")):
+    for name, path in (
+        ("vuqar", "team/"),
+        ("sabina", "audit/"),
+        ("sabina", "audit/suppressions/"),
+        ("tofiq", "services/"),
+    ):
         other = looker.open(new_page())
         walk.enter(other, people[name], office=True)
         looker.go(other, f"{platform.office}/az/{path}")
