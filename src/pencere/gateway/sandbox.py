@@ -1,37 +1,31 @@
 """The sandbox: both nodes in one process, for developers who connect a system of a body.
 
 Everything between the two is real (mutual TLS, signatures, log, rights); only the keys are made
-in memory and the directory comes from a plain file: docs/explanation/gateway.md shows one.
-Statuses are X-Road's exact ones unless the file says otherwise, since that is what clients
-written for X-Road expect.
+in memory and the directory comes from a plain file (`gateway.plan`), read again when it changes.
 """
 
 import asyncio
-import json
+import logging
 import secrets
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import uvloop
-import yaml
 
 from pencere.gateway.config import NodeConfig
-from pencere.gateway.directory.model import FORMAT
-from pencere.gateway.directory.rights import ANYBODY
+from pencere.gateway.directory.model import build
 from pencere.gateway.node import Node
-from pencere.gateway.node_file import NodeFile, make_upstream
-from pencere.gateway.throwaway import DirectoryKey, make_key
-from pencere.gateway.wire.faults import FaultStyle
-from pencere.gateway.wire.identifiers import canonical, encode_part
+from pencere.gateway.plan import Plan, node_file_of, payload_of, read_plan
+from pencere.gateway.throwaway import DirectoryKey, ThrowawayKey, make_key
 from pencere.kernel.clock import Clock, SystemClock
-from pencere.kernel.errors import Misconfigured
+from pencere.kernel.errors import Invalid, Misconfigured
 
-_LIFETIME = timedelta(days=7)
+log = logging.getLogger(__name__)
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,19 +47,6 @@ class SandboxConfig:
         return self.link_ports if all(self.link_ports) else (self.port + 1, self.port + 2)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A directory file, read: what each node serves and where its services are."""
-
-    document: Mapping[str, Any]
-    instance: str
-    consumer: str
-    provider: str
-    consumer_serves: tuple[str, ...]
-    provider_serves: tuple[str, ...]
-    style: FaultStyle
-
-
 class Sandbox:
     """Two running nodes."""
 
@@ -75,28 +56,22 @@ class Sandbox:
         self._folder = tempfile.TemporaryDirectory(prefix="pencere-sandbox-")
         self.plan = read_plan(config.directory_file)
         self.nodes: list[Node] = []
+        self._version = 0
+        self._stamp = _stat(config.directory_file)
+        self._directory_key = DirectoryKey()
+        self._keys: list[ThrowawayKey] = []
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start both nodes."""
         config, plan, clock = self._config, self.plan, self._clock
-        folder, key = Path(self._folder.name), DirectoryKey()
+        folder, key = Path(self._folder.name), self._directory_key
         names = (plan.consumer, plan.provider)
-        keys = [make_key(name, clock) for name in names]
+        keys = self._keys = [make_key(name, clock) for name in names]
         files = [one.write(folder, f"node{at}") for at, one in enumerate(keys)]
         anchors = folder / "anchors.pem"
         anchors.write_bytes(b"".join(certificate.read_bytes() for certificate, _ in files))
-        serves = (plan.consumer_serves, plan.provider_serves)
-        entries = [
-            {
-                "id": names[at],
-                "address": f"127.0.0.1:{config.links[at]}",
-                "serves": list(serves[at]),
-                "certificates": [keys[at].entry("tls"), keys[at].entry("sign")],
-            }
-            for at in (0, 1)
-        ]
-        directory = folder / "directory.jws"
-        directory.write_text(key.sign(payload_of(plan, entries, clock)), encoding="ascii")
+        directory = self._publish(plan)
         for at, url in enumerate((config.consumer_database_url, config.provider_database_url)):
             node_file = folder / f"node{at}.json"
             node_file.write_text('{"clients": {}, "services": {}}', encoding="utf-8")
@@ -123,9 +98,83 @@ class Sandbox:
             node.core.node_file.current = node_file_of(plan, config.directory_file)
             self.nodes.append(node)
             await node.start()
+        self._watch = asyncio.get_running_loop().create_task(self._look())
+
+    def refresh(self) -> None:
+        """Read the file again if it changed; a broken one leaves the last good one in force."""
+        stamp, file = _stat(self._config.directory_file), self._config.directory_file
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            plan = read_plan(file)
+            self._check_fixed(plan)
+            services = node_file_of(plan, file)
+            self._publish(plan)
+        except Misconfigured as problem:
+            log.error("sandbox_file_refused key=%s", problem.facts["key"])  # noqa: TRY400
+            for node in self.nodes:
+                node.core.node_file.trouble = str(problem)
+            return
+        self.plan = plan
+        for node in self.nodes:
+            node.core.node_file.trouble = ""
+            node.core.node_file.current = services
+            node.core.directory.refresh_from_file()
+        log.info("sandbox_file_read version=%s", self._version)
+
+    def _check_fixed(self, plan: Plan) -> None:
+        for key, of in _FIXED.items():
+            if of(plan) != of(self.plan):
+                raise Misconfigured(
+                    file=self._config.directory_file,
+                    key=key,
+                    value="changed",
+                    example="start the sandbox again",
+                )
+
+    def _publish(self, plan: Plan) -> Path:
+        """Sign the directory of the plan, under the next version."""
+        self._version += 1
+        directory = Path(self._folder.name) / "directory.jws"
+        new = directory.with_suffix(".new")
+        try:
+            payload = payload_of(plan, self._entries(plan), self._clock, version=self._version)
+            build(payload)
+        except (Invalid, KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise Misconfigured(
+                file=self._config.directory_file,
+                key="members, services, acl",
+                value=f"{type(problem).__name__}: {problem}",
+                example="docs/how-to/connect-a-system.md",
+            ) from problem
+        new.write_text(self._directory_key.sign(payload), encoding="ascii")
+        new.replace(directory)
+        return directory
+
+    def _entries(self, plan: Plan) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": name,
+                "address": f"127.0.0.1:{self._config.links[at]}",
+                "serves": list(serves),
+                "certificates": [self._keys[at].entry("tls"), self._keys[at].entry("sign")],
+            }
+            for at, (name, serves) in enumerate(
+                ((plan.consumer, plan.consumer_serves), (plan.provider, plan.provider_serves))
+            )
+        ]
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self.refresh()
 
     async def stop(self) -> None:
         """Stop both nodes and forget the keys."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         for node in self.nodes:
             await node.stop()
         self._folder.cleanup()
@@ -146,167 +195,17 @@ def run(config: SandboxConfig) -> None:
     uvloop.run(main())
 
 
-def read_plan(path: Path) -> Plan:
-    """Read a directory file, JSON or YAML.
-
-    Raises:
-        Misconfigured: the key that is missing or wrong, and a valid example.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as problem:
-        raise Misconfigured(
-            file=path, key="(file)", value=str(problem)[:200], example="a JSON or YAML object"
-        ) from problem
-    if not isinstance(document, dict):
-        raise Misconfigured(file=path, key="(file)", value=document, example="an object")
-    for key, example in _EXAMPLES.items():
-        if not isinstance(document.get(key), type(example)):
-            raise Misconfigured(file=path, key=key, value=document.get(key), example=example)
-    instance = document["instance"]
-    every = [identifier for identifier, _ in _subsystems(document)]
-    providers = {canonical(service["id"]).rpartition("/")[0] for service in document["services"]}
-    unknown = providers - set(every)
-    if unknown:
-        raise Misconfigured(
-            file=path, key="services.id", value=sorted(unknown)[0], example=every[0] + "/service"
-        )
-    consumer, provider = _node_names(document, instance, providers)
-    return Plan(
-        document=document,
-        instance=instance,
-        consumer=consumer,
-        provider=provider,
-        consumer_serves=tuple(one for one in every if one not in providers),
-        provider_serves=tuple(one for one in every if one in providers),
-        style=FaultStyle(
-            classic_codes=document.get("fault_codes", "snake") == "classic",
-            xroad_statuses=document.get("statuses", "xroad") == "xroad",
-        ),
-    )
-
-
-_EXAMPLES: dict[str, Any] = {
-    "instance": "AZ",
-    "members": [{"class": "GOV", "code": "10001", "name": "Body", "subsystems": ["portal"]}],
-    "services": [
-        {"id": "AZ/GOV/10001/portal/echo", "type": "REST", "url": "http://127.0.0.1:9000"}
-    ],
-    "acl": [{"subject": "AZ/GOV/10001/portal", "service": "*", "endpoint": ["*", "**"]}],
+# What is in force from the start to the end.
+_FIXED: Mapping[str, Callable[[Plan], object]] = {
+    "instance": lambda plan: plan.instance,
+    "security_servers": lambda plan: (plan.consumer, plan.provider),
+    "statuses, fault_codes": lambda plan: plan.style,
 }
 
 
-def payload_of(
-    plan: Plan, nodes: Sequence[Mapping[str, Any]], clock: Clock, *, version: int = 1
-) -> dict[str, Any]:
-    """Return the payload of the directory that the file describes."""
-    document, now = plan.document, clock.now()
-    return {
-        "format": FORMAT,
-        "instance": plan.instance,
-        "version": version,
-        "issued_at": now.isoformat(),
-        "expires_at": (now + _LIFETIME).isoformat(),
-        "members": [
-            {
-                "id": f"{plan.instance}/{member['class']}/{member['code']}",
-                "name": _name(member["name"]),
-                "subsystems": [{"code": code} for code in member.get("subsystems", ())],
-            }
-            for member in document["members"]
-        ],
-        "nodes": list(nodes),
-        "services": [
-            {
-                "id": service["id"],
-                "type": service.get("type", "REST"),
-                "endpoints": service.get("endpoints", []),
-                "demands": service.get("demands", []),
-                "disabled": service.get("disabled_notice"),
-                "timeout_s": service.get("timeout_s", 30),
-                "consent": service.get("consent"),
-                # Where nothing is said, at the address itself, as X-Road's own tests have it.
-                "description": service.get("description", "/"),
-            }
-            for service in document["services"]
-        ],
-        "agreements": list(_agreements(document)),
-    }
-
-
-def node_file_of(plan: Plan, path: Path) -> NodeFile:
-    """Return the addresses of the services; clients of a sandbox need no key."""
-    services = {}
-    for service in plan.document["services"]:
-        try:
-            services[canonical(service["id"])] = make_upstream(
-                service["url"], bearer=service.get("bearer"), timeout_s=service.get("timeout_s")
-            )
-        except (KeyError, ValueError) as problem:
-            raise Misconfigured(
-                file=path,
-                key=f"services.{service['id']}.url",
-                value=service.get("url"),
-                example="http://127.0.0.1:9000",
-            ) from problem
-    return NodeFile(clients={}, services=services, is_open=True)
-
-
-def _subsystems(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (
-            "/".join(
-                encode_part(str(part))
-                for part in (document["instance"], member["class"], member["code"], code)
-            ),
-            code,
-        )
-        for member in document["members"]
-        for code in member.get("subsystems", ())
-    ]
-
-
-def _node_names(document: Mapping[str, Any], instance: str, providers: set[str]) -> tuple[str, str]:
-    consumer, provider = f"{instance}/GOV/sandbox/consumer", f"{instance}/GOV/sandbox/provider"
-    for server in document.get("security_servers", ()):
-        if providers & {canonical(one) for one in server["serves"]}:
-            provider = canonical(server["id"])
-        else:
-            consumer = canonical(server["id"])
-    return consumer, provider
-
-
-def _agreements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for number, rule in enumerate(document["acl"], 1):
-        wanted = rule["service"]
-        wanted = {wanted} if isinstance(wanted, str) else set(wanted)
-        refused = set(rule.get("except", ()))
-        for service in document["services"]:
-            code = service["id"].rpartition("/")[2]
-            if code in refused or not ({"*", code, service["id"]} & wanted):
-                continue
-            found.append(
-                {
-                    "id": f"acl-{number}",
-                    "consumer": rule["subject"],
-                    "service": service["id"],
-                    "endpoints": [rule["endpoint"]],
-                    "purposes": rule.get("purposes", []),
-                    "legal_bases": rule.get("legal_bases", []),
-                    "demands": rule.get("demands", []),
-                    "represents": rule.get("represents", [ANYBODY]),
-                    "from": rule.get("from"),
-                    "until": rule.get("until"),
-                    **{key: rule[key] for key in _TERMS if key in rule},
-                }
-            )
-    return found
-
-
-_TERMS = ("rate", "quota", "fields", "consent", "suppress")
-
-
-def _name(name: str | Mapping[str, str]) -> Mapping[str, str]:
-    return {"az": name} if isinstance(name, str) else name
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_ino)
