@@ -75,6 +75,20 @@ class Log:
         )  # fmt: skip
 
 
+def certificates_of(
+    connection: Connection, signer: x509.Certificate
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return certificates and newest statuses for a signature and a time-stamp of now."""
+    token = connection.execute(
+        "select token from gateway.batch order by id desc limit 1"
+    ).fetchone()
+    stamp = None if token is None else Stamp(token["token"], 1, 0, (), b"")
+    at = connection.execute("select now() as at").fetchone()
+    assert at is not None  # noqa: S101  # a select of a value has a row
+    signers = [signer.fingerprint(hashes.SHA256())]
+    return _Shared(connection).material(signers, stamp, None, at["at"])
+
+
 def find(connection: Connection, number: str) -> list[Key]:
     """Return the sides of an exchange by `X-Road-Request-Id`, else those of an `X-Road-Id`.
 

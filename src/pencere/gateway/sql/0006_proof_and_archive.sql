@@ -49,7 +49,8 @@ create table gateway.archive_file (
 
 create table gateway.archive_manifest (
     manifest bigint primary key check (manifest > 0),
-    month date not null unique,
+    since timestamptz not null,
+    until timestamptz not null unique check (until > since),
     name text not null,
     content bytea not null,
     recorded_at timestamptz not null
