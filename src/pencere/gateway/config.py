@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from cryptography import x509
 
+from pencere.gateway.messages.settings import DeliverySettings
 from pencere.gateway.wire.faults import FaultStyle
 from pencere.kernel.clock import Clock, SystemClock
 from pencere.kernel.http.message import Limits
@@ -81,6 +82,8 @@ class NodeConfig:
     stamp_failure_limit: timedelta = timedelta(hours=4)
     kept_body_bytes: int = 256 * 1024
     grace_s: float = 20.0
+    # Messages that must arrive, and events.
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
     # How often the status of certificates in use is asked for and kept; none: never.
     status_every: timedelta | None = timedelta(hours=4)
     # Secrets from before `secret`, the first one last: what they sealed stays readable.

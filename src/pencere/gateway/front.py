@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pencere.gateway import health
 from pencere.gateway.exchange import consumer, metadata, proving, why
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.messages import pages as messages
 from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request
@@ -64,11 +65,16 @@ def _why(front: Front, request: Request, respond: Respond) -> None:
     why.handle(front.core, request, respond)
 
 
+def _messages(front: Front, request: Request, respond: Respond) -> None:
+    messages.handle(front.core, request, respond)
+
+
 PATHS: Mapping[str, Handler] = {
     "/asic": _asic,
     "/r1/": _exchange,
     "/healthz": _health,
     "/metrics": _metrics,
+    "/messages/": _messages,
     "/listClients": _list_clients,
     "/monitoring/": _monitoring,
     why.PREFIX: _why,

@@ -32,6 +32,10 @@ from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
+from pencere.gateway.messages.dispatch import Dispatcher
+from pencere.gateway.messages.inbox import Inbox
+from pencere.gateway.messages.pool import DatabasePool
+from pencere.gateway.messages.store import MessageStore
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.node_file import NodeFileSource
@@ -75,7 +79,11 @@ class Node:
         keys = NodeKeys.of(config)
         self.keeper = Keeper.of(config, directory)
         signer = BatchSigner(keys, config.clock, limit=config.signing_batch)
+        pool = DatabasePool(config.database_url)
         self.core = Core(
+            pool=pool,
+            messages=MessageStore(pool, self._sealer, config.node),
+            inbox=Inbox(pool, self._sealer),
             config=config,
             directory=directory,
             node_file=NodeFileSource(config.node_file),
@@ -94,6 +102,7 @@ class Node:
             refusals=RefusalLog(config.database_url),
             desk=EvidenceDesk(config, keys, self._sealer, self.keeper),
         )
+        self.dispatcher = Dispatcher(self.core)
         self.usage = UsageReader(config.database_url, self._sealer)
         self.stamper = (
             Stamper(
@@ -149,7 +158,7 @@ class Node:
             await self._listen_to_tls_clients(config.client_tls_port)
         make = core.loop.create_task
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
-        workers = (self.stamper, self.status, self.renewer)
+        workers = (self.stamper, self.status, self.renewer, self.dispatcher)
         self._tasks += [make(one.run()) for one in workers if one is not None]
         if self.keeper is not None:
             self._tasks.append(make(self.keeper.run()))
@@ -168,6 +177,9 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.dispatcher.stop()
+        await core.inbox.stop()
+        await core.pool.stop()
         await self.usage.stop()
         await core.quotas.stop()
         await core.refusals.stop()
@@ -312,6 +324,8 @@ class Node:
                 "unstamped_seconds": self.stamper.unstamped_s if self.stamper else 0.0,
                 "clock_off_seconds": core.clocks.off_s,
                 "certificate_seconds_left": core.keys.seconds_left(core.now()),
+                "messages_waiting": self.dispatcher.waiting,
+                "messages_dead": self.dispatcher.dead,
                 **core.observer.gauges(),
             }
         )

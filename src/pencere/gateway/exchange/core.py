@@ -22,6 +22,9 @@ from pencere.gateway.log.rows import RequestRow
 from pencere.gateway.log.sealing import Sealer
 from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.writer import LogWriter
+from pencere.gateway.messages.inbox import Inbox
+from pencere.gateway.messages.pool import DatabasePool
+from pencere.gateway.messages.store import MessageStore
 from pencere.gateway.metrics import Metrics
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
@@ -70,11 +73,16 @@ class Core:
     refusals: RefusalLog
     desk: EvidenceDesk
     signer: BatchSigner
+    pool: DatabasePool
+    messages: MessageStore
+    inbox: Inbox
     rates: RateLimiter = field(default_factory=RateLimiter)
     verified: evidence.VerifiedRoots = field(default_factory=evidence.VerifiedRoots)
     in_flight: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
+    # Set when there may be something to deliver.
+    delivery_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fingerprint(self) -> str:

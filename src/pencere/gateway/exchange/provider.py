@@ -8,6 +8,7 @@ after a restart too; the answer is in the log, with its leaf of the ledger, befo
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.signing import Signed
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
+from pencere.gateway.messages.inbox import HEADER, KEY, Arrived, Remembered, is_final
+from pencere.gateway.messages.receipts import digest_of
 from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
@@ -69,6 +72,7 @@ class ProviderExchange:
     """One request of another node."""
 
     __slots__ = (
+        "_arrived",
         "_block",
         "_body",
         "_client",
@@ -110,6 +114,7 @@ class ProviderExchange:
         self._client = ""
         self._target: ServiceTarget | None = None
         self._consented: Consented | None = None
+        self._arrived: Arrived | None = None
         self._hidden_until: datetime | None = None
 
     # Until the signature holds
@@ -294,12 +299,46 @@ class ProviderExchange:
             raise server_fault(
                 Kind.SERVICE_MISSING_URL, f"Service {target.service} has no address at its node"
             )
-        core.upstreams.send(
-            upstream,
-            target,
-            (self._head.method, self._outgoing(), self._envelope.body),
-            timeout_s=upstream.timeout_s or service.timeout_s,
-            done=self._on_upstream,
+        timeout_s = upstream.timeout_s or service.timeout_s
+
+        def send() -> None:
+            core.upstreams.send(
+                upstream,
+                target,
+                (self._head.method, self._outgoing(), self._envelope.body),
+                timeout_s=timeout_s,
+                done=self._on_upstream,
+            )
+
+        self._arrived = self._message()
+        if self._arrived is None:
+            send()
+            return
+
+        def on_admitted(known: Remembered | Fault | None) -> None:
+            if known is None:
+                send()
+            elif isinstance(known, Fault):
+                self._conclude_fault(known)
+            else:
+                self._conclude(known.status, "", known.headers, known.body)
+
+        core.inbox.admit(self._arrived, timeout_s + core.config.link_margin_s, on_admitted)
+
+    def _message(self) -> Arrived | None:
+        """Return what a message that must arrive is known by; None for any other request."""
+        if head.lookup(self._head.headers).get(HEADER) is None:
+            return None
+        digest = digest_of(
+            self._head.method, self._head.target, self._head.headers, self._envelope.body
+        )
+        return Arrived(
+            self._client,
+            self._facts.message_id,
+            digest,
+            self._grant.service.identifier,
+            self._statement.exchange,
+            self._core.now(),
         )
 
     def _outgoing(self) -> head.Headers:
@@ -309,6 +348,10 @@ class ProviderExchange:
         """
         carried = self._seen.onto(self._head.headers)
         headers = [pair for pair in carried if pair[0].lower() not in head.TERMS]
+        if self._arrived is not None:
+            # One key for all attempts: the service's own guard against doing it twice.
+            headers = [pair for pair in headers if pair[0].lower() not in {KEY, HEADER}]
+            headers.append((KEY, self._facts.message_id.encode("latin-1")))
         terms = self._grant.terms
         if terms is not None:
             headers.append((b"pencere-agreement", terms.identifier.encode("utf-8")))
@@ -320,9 +363,31 @@ class ProviderExchange:
     def _on_upstream(self, reply: Reply | Failure) -> None:
         self._seen.answer_in_s = self._core.loop.time()
         if isinstance(reply, Failure):
-            self._conclude_fault(fault_of(reply, self._grant.service.identifier))
+            fault = fault_of(reply, self._grant.service.identifier)
+            self._remember(None, lambda: self._conclude_fault(fault))
             return
-        self._conclude(reply.status, reply.reason, head.from_provider(reply.headers), reply.body)
+        headers = head.from_provider(reply.headers)
+        answer = Remembered(reply.status, headers, reply.body) if is_final(reply.status) else None
+        self._remember(
+            answer, lambda: self._conclude(reply.status, reply.reason, headers, reply.body)
+        )
+
+    def _remember(self, answer: Remembered | None, then: Callable[[], None]) -> None:
+        """Of a message, keep the last word of its service before anybody hears it."""
+        core = self._core
+        if self._arrived is None:
+            then()
+            return
+
+        def on_kept(is_kept: bool) -> None:
+            if is_kept:
+                then()
+            else:
+                self._conclude_fault(
+                    server_fault(Kind.LOGGING_FAILED, "the answer could not be kept; ask again")
+                )
+
+        core.inbox.keep(self._arrived, answer, core.now(), on_kept)
 
     def _on_answer(self, answer: Answer | Fault) -> None:
         if isinstance(answer, Fault):

@@ -62,6 +62,9 @@ class Kind(Enum):
     SUPPRESSION_NOT_ALLOWED = ("SuppressionNotAllowed", "suppression_not_allowed", 403, False)
     UNKNOWN_EXCHANGE = ("UnknownExchange", "unknown_exchange", 404, False)
     EVIDENCE_UNAVAILABLE = ("EvidenceUnavailable", "evidence_unavailable", 503, False)
+    MESSAGE_CONFLICT = ("MessageConflict", "message_conflict", 409, False)
+    UNKNOWN_MESSAGE = ("UnknownMessage", "unknown_message", 404, False)
+    UNKNOWN_EVENT = ("UnknownEvent", "unknown_event", 404, False)
     OVERLOADED = ("Overloaded", "overloaded", 503, False)
     STOPPING = ("Stopping", "stopping", 503, False)
 

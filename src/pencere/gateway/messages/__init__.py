@@ -1,0 +1,1 @@
+"""Messages that must arrive: taken over durably, delivered once, proved by receipts."""
