@@ -3,7 +3,8 @@
 The steps, each of which may be taken again after a stop:
 1. a third of the life is left: a new key is made beside the old, and certified by the centre;
 2. the state register is told of the new certificate, which enters the directory beside the old;
-3. once the directory names it, the node signs and shows the new one;
+3. once the directory has named it for so long that every other node has that directory, the
+   node signs and shows the new one;
 4. when nothing that was signed with the old key can still be on its way, the register is asked
    to let the old certificate go.
 No restart, no dropped request: see `keys`. docs/specs/joining.md.
@@ -45,13 +46,19 @@ class KeyBox(Protocol):
 
 @dataclass
 class Renewer:
-    """Takes the next step when it is time. `overlap`: how long the old certificate stays."""
+    """Takes the next step when it is time.
+
+    `settle`: how long the directory names a certificate before it is used; others ask for the
+    directory once a minute. `overlap`: how long the old certificate stays after that.
+    """
 
     core: Core
     box: KeyBox
+    settle: timedelta = timedelta(minutes=5)
     overlap: timedelta = timedelta(minutes=30)
     every_s: float = _LOOK_S
     trouble: str = ""
+    _named: tuple[str, datetime] | None = None
     _retiring: dict[str, datetime] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -74,14 +81,21 @@ class Renewer:
         following = await asyncio.to_thread(self.box.following)
         if following is not None and following.fingerprint != current.fingerprint:
             if self._is_named(following):
-                await self._switch(following)
+                if self._has_settled(following.fingerprint, now):
+                    await self._switch(following)
             else:
+                self._named = None
                 await asyncio.to_thread(self.box.announce, following)
         elif is_due(current, now):
             made = await asyncio.to_thread(self.box.prepare)
             log.info("renewal_prepared certificate=%s", made.fingerprint[:16])
             await asyncio.to_thread(self.box.announce, made)
         await self._retire(now)
+
+    def _has_settled(self, fingerprint: str, now: datetime) -> bool:
+        if self._named is None or self._named[0] != fingerprint:
+            self._named = (fingerprint, now)
+        return now - self._named[1] >= self.settle
 
     async def _switch(self, pair: KeyPair) -> None:
         core = self.core

@@ -65,13 +65,12 @@ class StatusWatch:
         self._began = self._began or now
         certificates = certificates_of(directory)
         self._known = {one: self._known.get(one, _Known()) for one in certificates}
-        trouble = ""
         for fingerprint, known in self._known.items():
             if known.asked_at is not None and abs(now - known.asked_at) < self.every:
                 continue
-            trouble = await self._ask(certificates[fingerprint], known, now) or trouble
-        if any(known.asked_at == now for known in self._known.values()):
-            self.trouble = trouble
+            self.trouble = await self._ask(certificates[fingerprint], known, now)
+            if self.trouble:
+                break  # nobody answers; asked again with the next look
         self.directory.distrust(
             {one for one, known in self._known.items() if known.is_refused or self._is_stale(known)}
         )
@@ -88,7 +87,6 @@ class StatusWatch:
             )
             return ""
         except PencereError as problem:
-            # Asked again with the next look: a responder that is back is believed at once.
             return str(problem)
         known.asked_at = known.good_at = now
         known.is_refused = False
