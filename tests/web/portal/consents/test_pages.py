@@ -111,6 +111,16 @@ def test_a_consent_says_who_what_why_and_until_when(
     assert register.purposes == ["my-consents", "give-consent"]
 
 
+def test_the_page_can_be_sent_as_it_is_shown(window: Client, register: Register) -> None:
+    page = window.get(ONE).content.decode()
+    fields = re.findall(r'name="fields" value="(\w+)"[^>]* checked', page)
+    [until] = re.findall(r'name="until"[^>]* value="([^"]*)"', page)
+
+    answer = give(window, fields, until)
+
+    assert (answer.status_code, register.records["1"].data["fields"]) == (302, ALL)
+
+
 def test_it_is_narrowed_and_taken_back(window: Client, register: Register) -> None:
     give(window, ALL)
 

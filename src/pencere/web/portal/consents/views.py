@@ -80,7 +80,8 @@ def one(request: HttpRequest, agreement: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("consents"))
     else:
         fields = known.fields if known is not None else tuple(one.name for one in found.choices)
-        typed = format_date(known.until if known is not None else min(today + USUAL, latest), "az")
+        # As it may be typed, so that what is shown can be sent.
+        typed = f"{known.until if known is not None else min(today + USUAL, latest):%d.%m.%Y}"
         errors = []
     page = {
         "offer": found,
