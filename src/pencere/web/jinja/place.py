@@ -24,6 +24,16 @@ FOR_OFFICES = {
     "audit": frozenset({"auditor"}),
     "authoring": frozenset({"catalogue-editor"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
+    "register": frozenset(
+        {
+            "register-proposer",
+            "register-approver",
+            "register-security",
+            "register-privacy",
+            "register-signatory",
+            "register-supervisor",
+        }
+    ),
 }
 
 # Links of the masthead by role: name of the route, key of the label, only for who signed in.
@@ -39,6 +49,7 @@ MASTHEAD = {
         ("audit", "office.menu.audit", True),
         ("authoring", "office.menu.authoring", True),
         ("registration", "office.menu.registration", True),
+        ("register", "stateregister.menu", True),
     ),
 }
 FOOTER = {

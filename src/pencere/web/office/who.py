@@ -54,7 +54,7 @@ def case_for(visit: Visit, number: str) -> Case:
     return case
 
 
-def _any_of(*rules: Rule) -> Rule:
+def any_of(*rules: Rule) -> Rule:
     """Let in who any of the rules lets in; the first that is not a refusal answers."""
 
     def judge(request: HttpRequest) -> Verdict:
@@ -64,6 +64,15 @@ def _any_of(*rules: Rule) -> Rule:
     return Rule(" or ".join(one.name for one in rules), judge)
 
 
-caseworker = _any_of(*(role(name) for name in WORKING))
-registrar = _any_of(*(role(name) for name in REGISTERING))
-office_holder = _any_of(caseworker, auditor, editor, registrar)
+caseworker = any_of(*(role(name) for name in WORKING))
+registrar = any_of(*(role(name) for name in REGISTERING))
+REGISTER_ROLES = (
+    "register-proposer",
+    "register-approver",
+    "register-security",
+    "register-privacy",
+    "register-signatory",
+    "register-supervisor",
+)
+registrar_of_systems = any_of(*(role(name) for name in REGISTER_ROLES))
+office_holder = any_of(caseworker, auditor, editor, registrar, registrar_of_systems)

@@ -22,6 +22,7 @@ from pencere.web.office.who import (
     decides_at,
     desk_bodies,
     office_holder,
+    registrar_of_systems,
     works_on_cases,
 )
 from pencere.web.people.domain.visit import Visit
@@ -50,8 +51,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """Show one list of the queue; who has no cases goes to their own page."""
     visit = visit_of(request)
     if not works_on_cases(visit):
-        may_audit = auditor.judge(request) is Verdict.OPEN
-        return HttpResponseRedirect(reverse("audit" if may_audit else "authoring"))
+        return HttpResponseRedirect(reverse(_first_page(request)))
     number = as_number(request.GET.get("number"))
     if number:
         return _found(request, visit, number)
@@ -63,6 +63,13 @@ def show(request: HttpRequest) -> HttpResponse:
         tab = "waiting"
     page = Paginator(_list(visit, tab), PAGE).get_page(request.GET.get("page"))
     return _page(request, visit, page, tab=tab, counts=counts)
+
+
+def _first_page(request: HttpRequest) -> str:
+    """Return the page of who has no cases: auditor, officer of the register, editor."""
+    if auditor.judge(request) is Verdict.OPEN:
+        return "audit"
+    return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"
 
 
 def _found(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:

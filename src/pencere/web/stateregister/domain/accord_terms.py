@@ -102,7 +102,7 @@ def _fields(system: System) -> set[str]:
 
 def _endpoints_fit(terms: Mapping[str, Any], service: Service | None) -> bool:
     if terms["service"] == BUILT_IN:
-        return terms["endpoints"] == [["POST", "**"]]
+        return bool(terms["endpoints"] == [["POST", "**"]])
     if service is None or not terms["endpoints"]:
         return False
     offered = [tuple(pair) for pair in service.endpoints]

@@ -1,0 +1,1 @@
+"""The office pages of the state register: systems, applications, accords, nodes."""
