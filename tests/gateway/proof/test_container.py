@@ -155,7 +155,7 @@ def changed_values(value, path=()):
 
 # What the log says in clear and nobody signed: it is shown, and proves nothing.
 NOT_SIGNED = {
-    ("made_at",), ("recorded_at",), ("provider",), ("endpoint",), ("agreement",), ("actor",),
+    ("made_at",), ("recorded_at",), ("endpoint",), ("actor",),
     ("outcome",), ("fault",),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ Whatever is away or full leaves everything where it was.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -67,6 +67,8 @@ class Archive:
     file_bytes: int = 32 * 1024 * 1024
     file_exchanges: int = 10_000
     escrow: ec.EllipticCurvePublicKey | None = None
+    # Has the statuses of the signer and the authority of time-stamps kept, as they are now.
+    refresh: Callable[[], object] | None = None
 
 
 @dataclass
@@ -96,6 +98,8 @@ def run(archive: Archive, *, dropping: bool = True) -> Summary:
             number = _number_of(connection, month)
             if number is None:
                 refuse_unfinished(connection, month)
+                if archive.refresh is not None:
+                    archive.refresh()
                 number = _archive(connection, archive, month, summary)
                 summary.archived.append(f"{month.since:%Y-%m}")
             if dropping:
@@ -168,6 +172,8 @@ def _conclude(
     connection: Connection, archive: Archive, manifest: Manifest, period: tuple[Any, Any]
 ) -> None:
     """Store the manifest, then record it together with its leaf of the ledger."""
+    if archive.refresh is not None:
+        archive.refresh()  # the files may have taken hours
     certificates, statuses = certificates_of(connection, archive.maker.signer.certificate)
     content = sealed_manifest(
         manifest,

@@ -19,7 +19,7 @@ from pencere.gateway.proof.asic import MEDIA_TYPE, Maker
 from pencere.gateway.proof.container import PARTS, Choices, make
 from pencere.gateway.proof.exchange import ExchangeProof
 from pencere.gateway.proof.kept import Keeper
-from pencere.gateway.proof.reading import Log, find, load
+from pencere.gateway.proof.reading import Log, find, load, with_present
 from pencere.gateway.wire.faults import Fault, Kind, Side
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.errors import Missing, PencereError
@@ -31,8 +31,6 @@ _MOST_WAITING = 32
 
 Answer = tuple[int, Headers, bytes]
 Done = Callable[[Answer | Fault], None]
-# Proofs of an exchange that has left the log for the archive.
-Archive = Callable[[str], list[ExchangeProof]]
 
 
 class EvidenceDesk:
@@ -84,37 +82,34 @@ class EvidenceDesk:
         return await loop.run_in_executor(self._threads, self._make, number, party, wanted, choices)
 
     def _make(self, number: str, party: str, side: str, choices: Choices) -> bytes:
-        config = self._config
-        proof = self._proof(number, party, side)
+        config, signer = self._config, self._keys.current.signer
         stamp = TimeStampClient(config.tsa_url).token if config.tsa_url else None
+        key = config.ledger_key.read_bytes() if config.ledger_key is not None else b""
+        known = Log(config.database_url, config.ledger_origin, key)
+        with known.connect() as connection:
+            try:
+                found = load(connection, known, find(connection, number))
+            except Missing:
+                if config.archive is None:
+                    raise
+                found = config.archive(number)
+            proof = with_present(connection, _of_party(found, party, side), signer.certificate)
         return make(
             proof,
             self._sealer,
-            Maker(self._keys.current.signer, stamp),
+            Maker(signer, stamp),
             node=config.node,
             at=config.clock.now(),
             choices=choices,
         )
 
-    def _proof(self, number: str, party: str, side: str) -> ExchangeProof:
-        """Return the proof; of an exchange of others nobody learns that it is there."""
-        found = self._live(number)
-        if not found and self._config.archive is not None:
-            found = self._config.archive(number)
-        for one in sorted(found, key=lambda one: one.side != side):
-            if party in {one.facts["consumer"], one.facts["provider"]}:
-                return one
-        raise Missing("exchange.unknown")
 
-    def _live(self, number: str) -> list[ExchangeProof]:
-        config = self._config
-        key = config.ledger_key.read_bytes() if config.ledger_key is not None else b""
-        known = Log(config.database_url, config.ledger_origin, key)
-        with known.connect() as connection:
-            try:
-                return load(connection, known, find(connection, number))
-            except Missing:
-                return []
+def _of_party(found: list[ExchangeProof], party: str, side: str) -> ExchangeProof:
+    """Return the proof; of an exchange of others nobody learns that it is there."""
+    for one in sorted(found, key=lambda one: one.side != side):
+        if party in {one.facts["consumer"], one.facts["provider"]}:
+            return one
+    raise Missing("exchange.unknown")
 
 
 def choices_of(query: str) -> tuple[str, Choices]:

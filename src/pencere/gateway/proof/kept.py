@@ -55,7 +55,7 @@ class Keeper:
         self,
         *,
         database_url: str,
-        directory: DirectorySource,
+        directory: DirectorySource | None,
         anchors: Path,
         clock: Clock,
         every: timedelta,
@@ -103,7 +103,7 @@ class Keeper:
 
     async def look(self) -> None:
         """Keep the directory if it is new, and the statuses if it is time for them."""
-        newest = self._directory.newest
+        newest = self._directory.newest if self._directory is not None else None
         if newest is not None and newest.version != self._version:
             await self._keep_directory(newest.version)
             self._ask_next = None
@@ -125,6 +125,12 @@ class Keeper:
         async with self._turn:
             return await self._ask()
 
+    async def ask_about(self, signer: x509.Certificate) -> int:
+        """Ask as `ask` does, and about one certificate more."""
+        await self._keep(await self._connect(), [signer])
+        self._also = frozenset({signer.fingerprint(hashes.SHA256())})
+        return await self.ask()
+
     async def _ask(self) -> int:
         connection = await self._connect()
         now = self._clock.now()
@@ -133,7 +139,7 @@ class Keeper:
         await self._load(connection)
         await self._keep(connection, self._roots())
         await self._keep_authority(connection)
-        asked = used | self._above_directory | self._authority
+        asked = used | self._above_directory | self._authority | self._also
         failed = 0
         for digest in self._with_issuers(asked):
             one = self._known[digest]
@@ -164,10 +170,12 @@ class Keeper:
 
     # Certificates
 
+    _also: frozenset[bytes] = frozenset()
     _above_directory: frozenset[bytes] = frozenset()
     _authority: frozenset[bytes] = frozenset()
 
     async def _keep_directory(self, version: int) -> None:
+        assert self._directory is not None  # noqa: S101  # it has a newer version
         connection = await self._connect()
         jws, accepted_at = self._directory.jws, self._directory.accepted_at
         await connection.execute(
@@ -285,6 +293,31 @@ class Keeper:
                 server_settings={"application_name": "gateway-proof"},
             )  # fmt: skip
         return self._connection
+
+
+def keep_now(
+    *,
+    database_url: str,
+    anchors: Path,
+    clock: Clock,
+    every: timedelta,
+    signer: x509.Certificate,
+) -> int:
+    """Ask once, from a process without a loop; return how many statuses could not be had.
+
+    `signer`: whose status is asked for too, used lately or not.
+    """
+
+    async def ask() -> int:
+        keeper = Keeper(
+            database_url=database_url, directory=None, anchors=anchors, clock=clock, every=every
+        )
+        try:
+            return await keeper.ask_about(signer)
+        finally:
+            await keeper.stop()
+
+    return asyncio.run(ask())
 
 
 def responder_of(certificate: x509.Certificate) -> str:

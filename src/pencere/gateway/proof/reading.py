@@ -3,7 +3,7 @@
 import base64
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -87,6 +87,18 @@ def certificates_of(
     assert at is not None  # noqa: S101  # a select of a value has a row
     signers = [signer.fingerprint(hashes.SHA256())]
     return _Shared(connection).material(signers, stamp, None, at["at"])
+
+
+def with_present(
+    connection: Connection, proof: ExchangeProof, signer: x509.Certificate
+) -> ExchangeProof:
+    """Return the proof with what proves a container that `signer` makes of it now."""
+    certificates, statuses = certificates_of(connection, signer)
+    return replace(
+        proof,
+        certificates=tuple(dict.fromkeys((*proof.certificates, *certificates))),
+        statuses=tuple(dict.fromkeys((*proof.statuses, *statuses))),
+    )
 
 
 def find(connection: Connection, number: str) -> list[Key]:

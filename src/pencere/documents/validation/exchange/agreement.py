@@ -24,6 +24,9 @@ def differences(container: Container) -> list[str]:
     stated = {"exchange": request.facts["exchange"], "node": own, "peer": other}
     stated |= _of_request(request.head, about)
     found = [name for name, value in stated.items() if about.get(name) != value]
+    service = str(about.get("service"))
+    if about.get("provider") != service.rpartition("/")[0]:
+        found.append("provider")
     if about.get("side") not in {"consumer", "provider"}:
         found.append("side")
     for part, claim in (("request", request), ("response", container.response)):

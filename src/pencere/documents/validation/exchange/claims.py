@@ -16,6 +16,7 @@ from pencere.kernel.errors import Invalid
 
 FORMAT = "pencere-exchange-container/1"
 ABOUT = "about.json"
+MANIFEST = "manifest.json"
 PARTS = ("request", "response")
 _LINES = (
     "form", "kind", "exchange", "signer", "receiver", "certificate", "time", "head", "body",
@@ -110,6 +111,11 @@ def read(files: Mapping[str, bytes]) -> Container:
 def is_evidence(files: Mapping[str, bytes]) -> bool:
     """Say whether files are those of an evidence container, right or wrong."""
     return ABOUT in files and b"pencere-exchange-container/" in files[ABOUT]
+
+
+def is_manifest(files: Mapping[str, bytes]) -> bool:
+    """Say whether files are those of a manifest of an archive, right or wrong."""
+    return MANIFEST in files and b"pencere-archive-manifest/" in files[MANIFEST]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

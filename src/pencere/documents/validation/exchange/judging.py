@@ -8,7 +8,7 @@ docs/specs/evidence-container.md, "Verification".
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -57,12 +57,15 @@ _FROM_FORMAT = {
 
 def is_evidence(content: bytes) -> bool:
     """Say whether a file is an evidence container, right or wrong."""
-    if content[:4] != b"PK\x03\x04" or claims.ABOUT.encode() not in content:
+    if content[:4] != b"PK\x03\x04" or not any(
+        one.encode() in content for one in (claims.ABOUT, claims.MANIFEST)
+    ):
         return False
     try:
-        return claims.is_evidence(archive.unpack(content).files)
+        files = archive.unpack(content).files
     except Invalid:
         return False
+    return claims.is_evidence(files) or claims.is_manifest(files)
 
 
 def judge(request: Request) -> Report:
@@ -71,6 +74,8 @@ def judge(request: Request) -> Report:
     try:
         files = archive.unpack(request.content).files
         found = asic_read.read(request.content)
+        if claims.is_manifest(files):
+            return _Sealed(request, found, files).report_of_manifest(sha256)
         container = claims.read(files)
     except Invalid as error:
         reason = _FROM_FORMAT.get(error.code, "exchange.malformed")
@@ -89,50 +94,45 @@ class _Judged:
     outcome: Outcome | None = None
 
 
-class _Case:
-    """One container under judgement."""
+class _Sealed:
+    """A container that a node signed and time-stamped, with what proves both."""
 
-    def __init__(self, request: Request, found: Found, container: Container) -> None:
+    def __init__(self, request: Request, found: Found, files: Mapping[str, bytes]) -> None:
         self._request = request
         self._found = found
-        self._container = container
         self._anchors = tuple(certificates.readable(list(request.anchors)))
-        self._statuses = container.listed("statuses")
-        self._given = container.listed("certificates")
+        self._given = _under(files, "certificates/")
+        self._statuses = _under(files, "statuses/")
         self._material = Material(self._given, (), self._statuses) + request.extra
         self._budget = Budget(seconds=request.seconds)
-        self._by_digest = {hashlib.sha256(one).hexdigest(): one for one in self._given}
         self.warnings: list[str] = []
 
-    def report(self, sha256: str) -> Report:
-        """Judge everything."""
-        whole = self._whole()
-        parts = [self._signature(self._container.request, "request")]
-        if self._container.response is not None:
-            parts.append(self._signature(self._container.response, "response"))
-        else:
-            self.warnings.append("exchange.no_response")
-        stamps = (self._time_stamp(), *(self._own_stamp(),))
-        own = [*self._found.problems, *self._consistent(), *self._ledger(), *self._directory()]
-        signatures = (*parts, whole)
-        reasons = (
-            *own,
-            *(one for signature in signatures for one in signature.reasons),
-            *(one for stamp in stamps if stamp is not None for one in stamp.reasons),
-        )
+    def report_of_manifest(self, sha256: str) -> Report:
+        """Judge the signature and the time-stamp of a manifest of an archive."""
+        whole, stamp = self._whole(), self._own_stamp()
+        reasons = [*self._found.problems, *whole.reasons]
+        reasons += ["time_stamp.missing"] if stamp is None else stamp.reasons
+        return self._report(sha256, reasons, (whole,), (stamp,), "archive")
+
+    def _report(
+        self,
+        sha256: str,
+        reasons: Sequence[str],
+        signatures: tuple[SignatureReport, ...],
+        stamps: tuple[StampReport | None, ...],
+        form: str,
+    ) -> Report:
         return Report(
             reasons=tuple(dict.fromkeys(reasons)),
             sha256=sha256,
             signatures=signatures,
-            form=FORM,
+            form=form,
             policy=self._request.policy,
             validated_at=self._request.at,
             stamps=tuple(one for one in stamps if one is not None),
             files=tuple(FileReport(one.name, one.sha256, one.signed) for one in self._found.files),
             warnings=tuple(dict.fromkeys(self.warnings)),
         )
-
-    # Times
 
     @cached_property
     def _container_stamp(self) -> FoundStamp | None:
@@ -150,6 +150,105 @@ class _Case:
 
     def _covers_all(self, stamp: FoundStamp) -> bool:
         return {one.name for one in self._found.files} <= set(stamp.covers)
+
+    def _path(
+        self, certificate: x509.Certificate, at: datetime, now: datetime, demands: Demands
+    ) -> Outcome:
+        question = Question(self._anchors, self._material, Timing(at, max(now, at)), demands)
+        return Validator(question, self._budget).validate(certificates.of(certificate))
+
+    def _whole(self) -> SignatureReport:
+        """Judge the signature of the node that made the container."""
+        if len(self._found.signatures) != 1:
+            raise claims.malformed("one signature is over an evidence container")
+        (found,) = self._found.signatures
+        reasons = list(found.problems)
+        outcome: Outcome | None = None
+        at = found.claimed_at or self._kept_at
+        if found.certificate is not None:
+            outcome = self._path(found.certificate, at, self._kept_at, Demands())
+            reasons += _failed(outcome, at, SIGNER_REASONS, "signer")
+            reasons += self._made_by(found)
+        return SignatureReport(
+            field="container",
+            level="B-T" if self._found.stamps else "B-B",
+            signer=None if found.certificate is None else party(found.certificate),
+            signed_at=found.claimed_at,
+            reasons=tuple(dict.fromkeys(reasons)),
+            format="CAdES",
+            proven_at=self._kept_at if self._found.stamps else None,
+            claimed_at=found.claimed_at,
+            algorithm=found.signature_algorithm,
+            files=found.covers,
+            path=() if outcome is None else path_steps(outcome),
+        )
+
+    def _made_by(self, found: FoundSignature) -> list[str]:
+        """Return what is wrong with who signed the whole."""
+        del found
+        return []
+
+    def _judge_stamp(self, stamp: FoundStamp, now: datetime) -> _Judged:
+        judged = _Judged(list(stamp.problems))
+        if stamp.certificate is not None and stamp.at is not None:
+            demands = Demands(purposes=frozenset({TIME_STAMPING}), strict_purposes=True)
+            material = Material(tuple(one.public_bytes(Encoding.DER) for one in stamp.certificates))
+            question = Question(
+                self._anchors, self._material + material, Timing(stamp.at, max(now, stamp.at)),
+                demands,
+            )  # fmt: skip
+            validator = Validator(question, self._budget)
+            judged.outcome = validator.validate(certificates.of(stamp.certificate))
+            judged.reasons += _failed(judged.outcome, stamp.at, STAMP_REASONS, "time_stamp")
+            if stamp.at > self._request.at + SKEW:
+                judged.reasons.append("time_stamp.future")
+            if stamp.certificate.not_valid_after_utc < self._request.at:
+                self.warnings.append("exchange.stamp_unit_ended")
+        return judged
+
+    def _own_stamp(self) -> StampReport | None:
+        stamp = self._container_stamp
+        if stamp is None or stamp.at is None:
+            return None
+        reasons = self._judge_stamp(stamp, stamp.at).reasons
+        if not self._covers_all(stamp):
+            reasons.append("container.partly_signed")
+        return _stamp(stamp, reasons)
+
+
+class _Case(_Sealed):
+    """One evidence container under judgement."""
+
+    def __init__(self, request: Request, found: Found, container: Container) -> None:
+        super().__init__(request, found, container.files)
+        self._container = container
+        # What `about.json` lists is what lies there, no more and no less.
+        if (container.listed("certificates"), container.listed("statuses")) != (
+            self._given,
+            self._statuses,
+        ):
+            raise claims.malformed("certificates and statuses")
+        self._by_digest = {hashlib.sha256(one).hexdigest(): one for one in self._given}
+
+    def report(self, sha256: str) -> Report:
+        """Judge everything."""
+        whole = self._whole()
+        parts = [self._signature(self._container.request, "request")]
+        if self._container.response is not None:
+            parts.append(self._signature(self._container.response, "response"))
+        else:
+            self.warnings.append("exchange.no_response")
+        stamps = (self._time_stamp(), *(self._own_stamp(),))
+        own = [*self._found.problems, *self._consistent(), *self._ledger(), *self._directory()]
+        signatures = (*parts, whole)
+        reasons = (
+            *own,
+            *(one for signature in signatures for one in signature.reasons),
+            *(one for stamp in stamps if stamp is not None for one in stamp.reasons),
+        )
+        return self._report(sha256, reasons, signatures, stamps, FORM)
+
+    # Times
 
     @cached_property
     def _token(self) -> FoundStamp | None:
@@ -191,12 +290,6 @@ class _Case:
 
     # Signatures
 
-    def _path(
-        self, certificate: x509.Certificate, at: datetime, now: datetime, demands: Demands
-    ) -> Outcome:
-        question = Question(self._anchors, self._material, Timing(at, max(now, at)), demands)
-        return Validator(question, self._budget).validate(certificates.of(certificate))
-
     def _signature(self, claim: Claim, part: str) -> SignatureReport:
         judged, encoded = _Judged(), self._by_digest.get(claim.facts["certificate"])
         certificate: x509.Certificate | None = None
@@ -228,32 +321,6 @@ class _Case:
             path=() if judged.outcome is None else path_steps(judged.outcome),
         )  # fmt: skip
 
-    def _whole(self) -> SignatureReport:
-        """Judge the signature of the node that made the container."""
-        if len(self._found.signatures) != 1:
-            raise claims.malformed("one signature is over an evidence container")
-        (found,) = self._found.signatures
-        reasons = list(found.problems)
-        outcome: Outcome | None = None
-        at = found.claimed_at or self._kept_at
-        if found.certificate is not None:
-            outcome = self._path(found.certificate, at, self._kept_at, Demands())
-            reasons += _failed(outcome, at, SIGNER_REASONS, "signer")
-            reasons += self._made_by(found)
-        return SignatureReport(
-            field="container",
-            level="B-T" if self._found.stamps else "B-B",
-            signer=None if found.certificate is None else party(found.certificate),
-            signed_at=found.claimed_at,
-            reasons=tuple(dict.fromkeys(reasons)),
-            format="CAdES",
-            proven_at=self._kept_at if self._found.stamps else None,
-            claimed_at=found.claimed_at,
-            algorithm=found.signature_algorithm,
-            files=found.covers,
-            path=() if outcome is None else path_steps(outcome),
-        )
-
     def _made_by(self, found: FoundSignature) -> list[str]:
         """Who makes the container vouches for the key of the ledger: the node whose log it is."""
         own = self._container.request
@@ -270,24 +337,6 @@ class _Case:
 
     # Time-stamps
 
-    def _judge_stamp(self, stamp: FoundStamp, now: datetime) -> _Judged:
-        judged = _Judged(list(stamp.problems))
-        if stamp.certificate is not None and stamp.at is not None:
-            demands = Demands(purposes=frozenset({TIME_STAMPING}), strict_purposes=True)
-            material = Material(tuple(one.public_bytes(Encoding.DER) for one in stamp.certificates))
-            question = Question(
-                self._anchors, self._material + material, Timing(stamp.at, max(now, stamp.at)),
-                demands,
-            )  # fmt: skip
-            validator = Validator(question, self._budget)
-            judged.outcome = validator.validate(certificates.of(stamp.certificate))
-            judged.reasons += _failed(judged.outcome, stamp.at, STAMP_REASONS, "time_stamp")
-            if stamp.at > self._request.at + SKEW:
-                judged.reasons.append("time_stamp.future")
-            if stamp.certificate.not_valid_after_utc < self._request.at:
-                self.warnings.append("exchange.stamp_unit_ended")
-        return judged
-
     @cached_property
     def _token_reasons(self) -> list[str]:
         token = self._token
@@ -298,15 +347,6 @@ class _Case:
         if token is None:
             return StampReport("content", None, False, ("time_stamp.missing",), None)
         return _stamp(token, self._token_reasons)
-
-    def _own_stamp(self) -> StampReport | None:
-        stamp = self._container_stamp
-        if stamp is None or stamp.at is None:
-            return None
-        reasons = self._judge_stamp(stamp, stamp.at).reasons
-        if not self._covers_all(stamp):
-            reasons.append("container.partly_signed")
-        return _stamp(stamp, reasons)
 
     # The rest
 
@@ -379,6 +419,9 @@ class _Case:
                 if one["use"] == "sign"
             }
             version = payload["version"]
+            about = self._container.about
+            agreed = {(one["id"], one["consumer"], one["service"]) for one in payload["agreements"]}
+            said = tuple(about.get(key) for key in ("agreement", "consumer", "service"))
         except (PencereError, ValueError, TypeError, KeyError) as error:
             del error
             return ["exchange.directory_wrong"]
@@ -389,9 +432,15 @@ class _Case:
             signers.add((response.facts["signer"], response.facts["certificate"]))
         if not signers <= listed:
             reasons.append("exchange.not_in_directory")
+        if said[0] and said not in agreed:
+            reasons.append("exchange.differs")
         if version != self._container.about.get("directory_version"):
             reasons.append("exchange.differs")
         return reasons
+
+
+def _under(files: Mapping[str, bytes], folder: str) -> tuple[bytes, ...]:
+    return tuple(content for name, content in files.items() if name.startswith(folder))
 
 
 def _is_signed(claim: Claim, certificate: x509.Certificate) -> bool:
