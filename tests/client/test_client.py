@@ -282,3 +282,31 @@ def test_the_key_is_not_in_what_a_log_shows() -> None:
 
 def test_the_stand_in_is_a_transport_of_httpx(node: double.Node) -> None:
     assert isinstance(node.transport, httpx.MockTransport)
+
+
+def test_a_message_is_handed_over_once_and_its_answer_read(node: double.Node) -> None:
+    client = client_of(node)
+    sent = [
+        client.send_message("POST", PERSON, "/query", message_id="m-1", purpose=PURPOSE, body=b"{}")
+        for _ in range(2)
+    ]
+
+    found = client.message(sent[0].receipt)
+
+    assert [one.receipt for one in sent] == [found.receipt] * 2
+    assert (found.state, found.status, found.body) == ("delivered", 200, b'{"by":"/query"}')
+    assert len(node.asked) == 1
+
+
+def test_events_are_told_and_read_in_order(node: double.Node) -> None:
+    client = client_of(node)
+    for number in (1, 2, 3):
+        client.publish("birth", {"n": number}, key=f"k{number}", person="6AYDN47")
+
+    found = client.events_after("birth", 1, wait_s=1)
+    client.acknowledge("birth", found[-1].number)
+
+    assert [(one.number, one.id, one.person, one.data) for one in found] == [
+        (2, "k2", "6AYDN47", {"n": 2}),
+        (3, "k3", "6AYDN47", {"n": 3}),
+    ]

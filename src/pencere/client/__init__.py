@@ -6,6 +6,8 @@ and raise one family of errors. `double.Node` stands for the node in a system's 
 
 from pencere.client.asynchronous import AsyncClient
 from pencere.client.errors import BadRequest, Denied, Fault, NoAnswer, NotNow
+from pencere.client.events import Event
+from pencere.client.messages import Message
 from pencere.client.purpose import Hidden, Purpose
 from pencere.client.request import Answer, Identity
 from pencere.client.retrying import Retry
@@ -18,9 +20,11 @@ __all__ = [
     "BadRequest",
     "Client",
     "Denied",
+    "Event",
     "Fault",
     "Hidden",
     "Identity",
+    "Message",
     "NoAnswer",
     "NotNow",
     "Purpose",

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import httpx
 
@@ -55,10 +55,16 @@ class _Service:
 
 @dataclass(slots=True)
 class Node:
-    """The stand-in. `asked` holds what reached services; `systems` may ask, all when empty."""
+    """The stand-in. `asked` holds what reached services; `systems` may ask, all when empty.
+
+    Messages are delivered at once. `told` holds the events of each type, as `GET /events` gives
+    them: put there what the system under test should read, look there for what it published.
+    """
 
     systems: frozenset[str] = frozenset()
     asked: list[Asked] = field(default_factory=list)
+    told: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     _services: dict[str, _Service] = field(default_factory=dict)
     _faults: dict[str, deque[httpx.Response | Exception]] = field(default_factory=dict)
 
@@ -92,10 +98,14 @@ class Node:
             else:
                 waiting.append(httpx.RemoteProtocolError("closed before an answer"))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _answer(self, request: httpx.Request) -> httpx.Response:  # noqa: PLR0911  # paths
         target = request.url.raw_path.decode("ascii")
         if target.partition("?")[0] == "/listClients":
             return json({"member": [_member(one) for one in sorted(self.systems)]})
+        if target.startswith("/events/"):
+            return self._event(target.removeprefix("/events/"), request)
+        if target.startswith("/messages/"):
+            return self._message(target.removeprefix("/messages/"), request)
         parts = target.removeprefix("/r1/").split("/", 5)
         last, mark, query = parts[4].partition("?") if len(parts) > 4 else ("", "", "")
         client = request.headers.get("X-Road-Client")
@@ -115,6 +125,53 @@ class Node:
             return fault
         path = f"/{parts[5]}" if len(parts) > 5 else mark + query
         return self._serve(identifier, path, request)
+
+    def _message(self, rest: str, request: httpx.Request) -> httpx.Response:
+        if rest in self._messages:
+            return json(self._messages[rest])
+        given = request.headers["X-Road-Id"]
+        known = [one for one in self._messages.values() if one["message"] == given]
+        if known:
+            return json(known[0], 202)
+        inner = httpx.Request(
+            request.method, f"http://node/r1/{rest}", headers=request.headers,
+            content=request.content,
+        )  # fmt: skip
+        answer = self._answer(inner)
+        receipt = str(uuid.uuid4())
+        self._messages[receipt] = {
+            "receipt": receipt,
+            "message": given,
+            "state": "delivered" if answer.status_code < 300 else "refused",
+            "receipts": [],
+            "answer": {
+                "status": answer.status_code,
+                "headers": [],
+                "body": base64.b64encode(answer.content).decode("ascii"),
+            },
+        }
+        return json(self._messages[receipt], 202)
+
+    def _event(self, rest: str, request: httpx.Request) -> httpx.Response:
+        path, _, query = rest.partition("?")
+        kind, _, verb = path.partition("/")
+        told = self.told.setdefault(unquote(kind), [])
+        if request.method == "GET":
+            after = int(dict(parse_qsl(query)).get("after", "0"))
+            return json({"events": [one for one in told if one["number"] > after]})
+        if verb == "acknowledged":
+            return json({})
+        told.append(
+            {
+                "number": len(told) + 1,
+                "id": request.headers["Idempotency-Key"],
+                "occurred_at": "2026-01-01T00:00:00.000Z",
+                "publisher": request.headers["X-Road-Client"],
+                "person": request.headers.get("Pencere-Person", ""),
+                "data": json_module.loads(request.content),
+            }
+        )
+        return json({"type": unquote(kind), **told[-1]}, 202)
 
     def _serve(self, identifier: str, path: str, request: httpx.Request) -> httpx.Response:
         service = self._services.get(identifier)

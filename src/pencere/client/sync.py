@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import httpx
 
-from pencere.client import metadata
+from pencere.client import events, messages, metadata
 from pencere.client.conversation import Send, converse
 from pencere.client.purpose import Purpose
 from pencere.client.request import Answer, Call, Identity, call_service
@@ -91,6 +91,47 @@ class Client:
     def open_api(self, service: str) -> bytes:
         """Return the OpenAPI description of a service."""
         return self.send(metadata.open_api(service)).body
+
+    def send_message(  # noqa: PLR0913  # a message is all of these
+        self,
+        method: str,
+        service: str,
+        path: str = "",
+        *,
+        message_id: str,
+        purpose: Purpose | None = None,
+        body: bytes | Mapping[str, Any] | None = None,
+        order: str | None = None,
+        within_s: int | None = None,
+    ) -> messages.Message:
+        """Hand over a message that must arrive; the node delivers it."""
+        call = messages.send(
+            method, service, path, message_id=message_id, purpose=purpose, body=body,
+            order=order, within_s=within_s,
+        )  # fmt: skip
+        return messages.read(self.send(call))
+
+    def message(self, receipt: str) -> messages.Message:
+        """Say what became of a message."""
+        return messages.read(self.send(messages.state(receipt)))
+
+    def publish(
+        self, type_: str, data: Mapping[str, Any], *, key: str, person: str = ""
+    ) -> events.Published:
+        """Tell an event to all who subscribed; the same `key` tells it once."""
+        call = events.publish(type_, data, key=key, person=person)
+        return events.read_published(self.send(call))
+
+    def events_after(
+        self, type_: str, number: int, *, wait_s: int = 0, limit: int = 100
+    ) -> tuple[events.Event, ...]:
+        """Return what came after a number; waits up to `wait_s` for the first."""
+        call = events.after(type_, number, wait_s=wait_s, limit=limit)
+        return events.read(self.send(call))
+
+    def acknowledge(self, type_: str, number: int) -> None:
+        """Say that all events up to a number are done with."""
+        self.send(events.acknowledge(type_, number))
 
     def send(self, call: Call) -> Answer:
         """Send what was built by others of this package."""
