@@ -36,7 +36,11 @@ NO_PAGES = {
         "office_proposal", "office_file", "device_end", "sign_in", "sign_out", "held_form",
         "office_take_next", "directory_file", "registration_open", "registration_application_act",
         "registration_mass_open", "registration_sign", "registration_state", "registration_cancel",
-        "registration_withdraw",
+        "registration_withdraw", "register_duty_done", "register_document", "register_once",
+        "register_send", "register_decide", "register_withdraw", "register_accord_step",
+        "register_accord_sign", "register_accord_state", "register_accord_cancel",
+        "register_accord_file", "register_agreement_step", "register_node_step",
+        "register_token_make", "register_token_end",
     },
 }  # fmt: skip
 
@@ -44,6 +48,8 @@ NO_PAGES = {
 SEEN_ELSEWHERE = {
     "held_form", "case_answer", "certificates_end", "remote_key_wait", "registration_act",
     "registration_application", "registration_confirm", "registration_wait",
+    "register_application", "register_section", "register_accord", "register_accord_edit",
+    "register_accord_wait", "register_agreement",
 }  # fmt: skip
 
 
@@ -408,6 +414,14 @@ def test_pages_of_the_office(
         for language in ("en", "ru"):
             registrar.goto(f"{platform.office}/{language}/registration/{path}")
             looker.narrow(registrar)
+    register = looker.open(new_page())
+    walk.enter(register, people["ulviyya"], office=True)
+    for path in ("", "systems/", "systems/bpqmi/population/", "applications/", "accords/",
+                 "nodes/", "agreements/portal-person-own/"):  # fmt: skip
+        looker.go(register, f"{platform.office}/az/register/{path}")
+        for language in ("en", "ru"):
+            register.goto(f"{platform.office}/{language}/register/{path}")
+            looker.narrow(register)
     other.locator("form[action$='/sign-out/'] button").click()
     other.wait_for_load_state()
     looker.look(other)
