@@ -63,6 +63,8 @@ class NodeConfig:
     client_tls_port: int | None = None
     link_host: str = "127.0.0.1"
     link_port: int = 0
+    # What the link speaks, best first; ("http/1.1",) alone is the plain way.
+    link_protocols: tuple[str, ...] = ("pencere-link/2", "http/1.1")
     style: FaultStyle = field(default_factory=FaultStyle)
     limits: Limits = field(default_factory=Limits)
     in_flight: int = 512

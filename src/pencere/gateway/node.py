@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import ssl
@@ -15,14 +16,20 @@ from pencere.gateway import clients, front
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.source import DirectorySource
+from pencere.gateway.events.arrivals import Arrivals
+from pencere.gateway.events.fanout import FanOut
+from pencere.gateway.events.pushing import Pusher
+from pencere.gateway.events.series import EventSeries
 from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
+from pencere.gateway.exchange.peers import link_limits as frame_limits
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.health import Witnesses
 from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
+from pencere.gateway.link.server import LinkServer
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.quotas import QuotaCounter
@@ -84,6 +91,8 @@ class Node:
             pool=pool,
             messages=MessageStore(pool, self._sealer, config.node),
             inbox=Inbox(pool, self._sealer),
+            series=EventSeries(pool, self._sealer, keys, config.node),
+            arrivals=Arrivals(pool, self._sealer),
             config=config,
             directory=directory,
             node_file=NodeFileSource(config.node_file),
@@ -103,6 +112,7 @@ class Node:
             desk=EvidenceDesk(config, keys, self._sealer, self.keeper),
         )
         self.dispatcher = Dispatcher(self.core)
+        self._fan_out, self._pusher = FanOut(self.core), Pusher(self.core)
         self.usage = UsageReader(config.database_url, self._sealer)
         self.stamper = (
             Stamper(
@@ -135,8 +145,12 @@ class Node:
         self._tls_clients = HttpServer(
             self._on_client, self._refuse_client, config.limits, clients.peer_of
         )
-        self._link = HttpServer(
-            self._on_peer, self._refuse_peer, link_limits(config.limits), self._admit_peer
+        self._link = LinkServer(
+            self._on_peer,
+            self._refuse_peer,
+            link_limits(config.limits),
+            self._admit_peer,
+            frame_limits(config),
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._register: Pool | None = None
@@ -151,14 +165,21 @@ class Node:
         await core.log.start()
         core.observer.start()
         tls = server_tls(config)
-        core.keys.watch(tls, core.peers.tls)
+        core.keys.watch(tls, core.peers.tls, core.peers.plain_tls)
         self.link_address = await self._link.start(config.link_host, config.link_port, tls)
         self.client_address = await self._clients.start(config.client_host, config.client_port)
         if config.client_tls_port is not None:
             await self._listen_to_tls_clients(config.client_tls_port)
         make = core.loop.create_task
         self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
-        workers = (self.stamper, self.status, self.renewer, self.dispatcher)
+        workers = (
+            self.stamper,
+            self.status,
+            self.renewer,
+            self.dispatcher,
+            self._fan_out,
+            self._pusher,
+        )
         self._tasks += [make(one.run()) for one in workers if one is not None]
         if self.keeper is not None:
             self._tasks.append(make(self.keeper.run()))

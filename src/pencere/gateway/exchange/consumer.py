@@ -42,6 +42,7 @@ from pencere.kernel.http.server import Respond
 
 log = logging.getLogger(__name__)
 SIDE = "consumer"
+_ATTEMPTS = 3
 
 
 def handle(core: Core, request: Request, respond: Respond, *, own: str = "") -> None:
@@ -103,10 +104,11 @@ class ConsumerExchange:
     """One request of a client on its way through this node."""
 
     __slots__ = (
-        "_answer", "_block", "_client", "_core", "_directory", "_exchange", "_facts", "_fault",
-        "_grant", "_grant_timeout_s", "_is_logged", "_is_sharing", "_now", "_packed", "_peers",
-        "_proof", "_request", "_request_hash", "_respond", "_response_row", "_seen", "_sent_to",
-        "_statement", "_target",
+        "_added", "_answer", "_block", "_client", "_core", "_directory", "_exchange", "_facts",
+        "_fault",
+        "_grant", "_grant_timeout_s", "_headers", "_is_logged", "_is_sharing", "_is_undone", "_now",
+        "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond", "_response_row",
+        "_seen", "_sent_to", "_statement", "_target", "_trace",
     )  # fmt: skip
 
     def __init__(self, core: Core, request: Request, respond: Respond, seen: Observation) -> None:
@@ -116,6 +118,8 @@ class ConsumerExchange:
         self._seen = seen
         self._is_sharing = False
         self._is_logged = False
+        # Whether it is certain that the node asked last did nothing.
+        self._is_undone = False
         self._answer: tuple[head.ResponseHead, bytes] | None = None
         self._response_row: ResponseRow | None = None
         self._fault: Fault | None = None
@@ -134,45 +138,69 @@ class ConsumerExchange:
         core.shares.take(Side.CLIENT, self._client)
         self._is_sharing = True
         headers = head.from_client(request.headers)
-        peers = self._providers(target)
+        self._peers = core.peers.choose(self._providers(target))[:_ATTEMPTS]
         facts = shared.circumstances(headers, Side.CLIENT)
         now = core.now()
         grant = decide(
             self._directory, shared.question(self._client, target, request.method, facts, now)
         )
         self._grant_timeout_s = grant.service.timeout_s
-        self._exchange = seen.exchange = shared.new_exchange()
         seen.endpoint, seen.agreement, seen.kind = (
             grant.endpoint,
             grant.agreement,
             grant.service.kind,
         )
-        seen.represented, seen.peer = facts.represented, peers[0].identifier
-        seen.trace = seen.trace.of_exchange(self._exchange)
-        headers.append((b"x-road-request-id", self._exchange.encode("ascii")))
+        seen.represented = facts.represented
+        self._trace = seen.trace
+        self._added: head.Headers = []
         if not facts.message_id:
             message_id = f"{self._directory.instance}-{shared.new_exchange()}"
-            headers.append((b"x-road-id", message_id.encode("ascii")))
+            self._added.append((b"x-road-id", message_id.encode("ascii")))
             facts = replace(facts, message_id=message_id)
         seen.message_id = facts.message_id
+        self._headers, self._target, self._grant, self._facts = headers, target, grant, facts
+        core.in_flight += 1
+        self._attempt()
+
+    def _attempt(self) -> None:
+        """Sign the request for the first of the nodes left: an exchange of its own each time."""
+        core, request, seen = self._core, self._request, self._seen
+        peer = self._peers[0]
+        self._exchange = seen.exchange = shared.new_exchange()
+        seen.peer = peer.identifier
+        seen.trace = self._trace.of_exchange(self._exchange)
+        identifier = (b"x-road-request-id", self._exchange.encode("ascii"))
+        headers = [*self._headers, identifier, *self._added]
         block = head.request_bytes(request.method, request.target, headers)
         head_digest = head.digest(block)
         body_digest = head.digest(request.body) if request.body else None
         self._request_hash = head.request_hash(head_digest, body_digest)
-        self._peers, self._block, self._now = peers, block, now
-        self._target, self._grant, self._facts = target, grant, facts
+        self._block, self._now = block, core.now()
         draft = evidence.Statement(
             kind="request",
             exchange=self._exchange,
             signer=core.config.node,
-            receiver=peers[0].identifier,
+            receiver=peer.identifier,
             certificate="",
             time="",
             head=head_digest,
             body=body_digest,
         )
-        core.in_flight += 1
         core.log.signed_request(draft, self._send, self._on_request_logged)
+
+    def _try_another(self) -> bool:
+        """Ask the next node when it is certain that this one did nothing."""
+        if not self._is_undone or len(self._peers) < 2:
+            return False
+        log.warning(
+            "exchange_moved exchange=%s from=%s to=%s",
+            self._exchange, self._peers[0].identifier, self._peers[1].identifier,
+        )  # fmt: skip
+        self._peers = self._peers[1:]
+        self._fault = self._response_row = None
+        self._is_logged = self._is_undone = False
+        self._attempt()
+        return True
 
     def _providers(self, target: ServiceTarget) -> list[NodeEntry]:
         directory = self._directory
@@ -253,6 +281,7 @@ class ConsumerExchange:
             )
             return
         self._packed = b""
+        self._is_undone = isinstance(reply, Failure) and reply.is_unsent
         try:
             self._response_row = self._accept(reply)
         except Fault as fault:
@@ -266,7 +295,11 @@ class ConsumerExchange:
         if isinstance(reply, Failure):
             raise client_fault(*_network_fault(reply, peer))
         if reply.status != 200:
-            raise _node_fault(reply, peer)
+            fault = _node_fault(reply, peer)
+            if fault.kind is Kind.STOPPING:
+                self._is_undone = True
+                self._core.peers.shun(peer)
+            raise fault
         try:
             packed = wire.unpack(reply.body)
             proof = evidence.parse_evidence(packed.evidence)
@@ -364,7 +397,8 @@ class ConsumerExchange:
             self._end_with(client_fault(Kind.LOGGING_FAILED, "the answer could not be logged"))
             return
         if self._fault is not None:
-            self._end_with(self._fault)
+            if not self._try_another():
+                self._end_with(self._fault)
             return
         assert self._answer is not None  # noqa: S101  # an answer or a fault was logged
         answer, body = self._answer
@@ -400,6 +434,10 @@ def _network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
         return Kind.TIMEOUT, message
     if failure.trouble is Trouble.TOO_LARGE:
         return Kind.MESSAGE_TOO_LARGE, message
+    if failure.trouble is Trouble.STOPPING:
+        return Kind.STOPPING, message
+    if failure.trouble is Trouble.BUSY:
+        return Kind.OVERLOADED, message
     if failure.trouble is Trouble.LOST and not failure.is_unseen:
         # Under TLS 1.3 a refused certificate shows as a bare end after the handshake.
         message += "; it may have failed, or not accept this node's certificate"

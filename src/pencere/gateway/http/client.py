@@ -6,75 +6,19 @@ told whether any of the answer had come. Redirects are answers like others.
 
 import asyncio
 import logging
-import socket
-import ssl
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 
 import httptools
 
+from pencere.gateway.http.connecting import connect
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, IsPeer, Reply, Trouble
 from pencere.gateway.wire.head import Headers
 
+__all__ = [
+    "Done", "Endpoint", "Failure", "IsPeer", "Pool", "Reply", "Trouble", "request_bytes",
+]  # fmt: skip
+
 log = logging.getLogger(__name__)
-
-
-class Trouble(Enum):
-    """Why there is no answer."""
-
-    UNKNOWN_HOST = "the name of the host is not known"
-    REFUSED = "nothing accepts connections there"
-    WRONG_PEER = "another certificate answered than the one that is believed"
-    LOST = "the connection ended before the answer was complete"
-    TIMEOUT = "no answer came in time"
-    PROTOCOL = "the answer is not HTTP/1.1"
-    TOO_LARGE = "the answer is larger than this node takes"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A complete answer."""
-
-    status: int
-    reason: str
-    headers: Headers
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """No answer.
-
-    `is_unseen`: a kept connection ended before the other end can have acted. `is_reset`: it was
-    cut, not ended.
-    """
-
-    trouble: Trouble
-    detail: str = ""
-    is_unseen: bool = False
-    is_reset: bool = False
-
-
-Done = Callable[[Reply | Failure], None]
-# Says whether the TLS peer is the one meant.
-IsPeer = Callable[[ssl.SSLObject], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a pool connects to, and how."""
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    server_name: str | None = None
-    is_peer: IsPeer | None = None
-    connect_s: float = 5.0
-    idle_s: float = 4.0
-    max_connections: int = 256
-    max_body_bytes: int = 16 * 1024 * 1024
-    max_head_bytes: int = 128 * 1024
 
 
 class _Call:
@@ -125,6 +69,11 @@ class Pool:
             self._waiting.append(call)
             self._connect_if_needed()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection is left."""
+        return not self._links and not self._connecting
+
     def close(self) -> None:
         """Close what is idle, and the rest when it has answered."""
         self._is_closed = True
@@ -160,32 +109,12 @@ class Pool:
             task.add_done_callback(self._connecting.discard)
 
     async def _connect(self) -> None:
-        endpoint = self.endpoint
-        failure: Failure | None = None
-        link: _Link | None = None
-        try:
-            async with asyncio.timeout(endpoint.connect_s):
-                _, link = await self._loop.create_connection(
-                    lambda: _Link(self, self._loop),
-                    endpoint.host,
-                    endpoint.port,
-                    ssl=endpoint.tls,
-                    # Empty: no name is sent, the certificate itself is what is checked.
-                    server_hostname=(endpoint.server_name or "") if endpoint.tls else None,
-                )
-        except socket.gaierror as problem:
-            failure = Failure(Trouble.UNKNOWN_HOST, str(problem))
-        except TimeoutError:
-            failure = Failure(Trouble.REFUSED, "connecting took too long")
-        except ssl.SSLCertVerificationError as problem:
-            failure = Failure(Trouble.WRONG_PEER, problem.verify_message)
-        except (OSError, ssl.SSLError) as problem:
-            failure = Failure(Trouble.REFUSED, str(problem))
-        else:
-            if not link.is_expected_peer:
-                failure = Failure(Trouble.WRONG_PEER)
-                link.abort()
-        if failure is not None or link is None:
+        link = await connect(self.endpoint, lambda: _Link(self, self._loop))
+        failure = link if isinstance(link, Failure) else None
+        if not isinstance(link, Failure) and not link.is_expected_peer:
+            failure = Failure(Trouble.WRONG_PEER)
+            link.abort()
+        if failure is not None or isinstance(link, Failure):
             failure = failure or Failure(Trouble.REFUSED)
             # All that wait here wait for this same endpoint.
             waiting, self._waiting = self._waiting, deque()

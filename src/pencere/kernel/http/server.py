@@ -74,7 +74,17 @@ class HttpServer:
         `is_port_shared` lets other processes listen there too; the kernel deals out callers.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
+        self._server = await self.listen(host, port, tls, is_port_shared=is_port_shared)
+        self._sweep = loop.call_later(1.0, self._on_sweep, loop)
+        address = self._server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def listen(
+        self, host: str, port: int, tls: ssl.SSLContext | None, *, is_port_shared: bool
+    ) -> asyncio.Server:
+        """Open the socket; who has another kind of connection says so here."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
             lambda: self.connection(self, loop),
             host,
             port,
@@ -84,9 +94,6 @@ class HttpServer:
             ssl=tls,
             ssl_handshake_timeout=10.0 if tls else None,
         )
-        self._sweep = loop.call_later(1.0, self._on_sweep, loop)
-        address = self._server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
 
     async def stop(self, grace_s: float) -> None:
         """Take no more, answer what is in work, close; after `grace_s` cut what is left."""

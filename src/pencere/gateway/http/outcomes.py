@@ -1,0 +1,81 @@
+"""Where requests go, and what came of them."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from pencere.gateway.wire.head import Headers
+
+
+class Trouble(Enum):
+    """Why there is no answer."""
+
+    UNKNOWN_HOST = "the name of the host is not known"
+    REFUSED = "nothing accepts connections there"
+    WRONG_PEER = "another certificate answered than the one that is believed"
+    LOST = "the connection ended before the answer was complete"
+    TIMEOUT = "no answer came in time"
+    PROTOCOL = "the answer is not HTTP/1.1"
+    TOO_LARGE = "the answer is larger than this node takes"
+    STOPPING = "the node is stopping"
+    BUSY = "the node takes no more at a time"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer."""
+
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer.
+
+    `is_unseen`: a kept connection ended before the other end can have acted. `is_reset`: it was
+    cut, not ended.
+    """
+
+    trouble: Trouble
+    detail: str = ""
+    is_unseen: bool = False
+    is_reset: bool = False
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether certainly nothing was done with the request."""
+        return self.trouble in _BEFORE
+
+
+_BEFORE = frozenset(
+    {
+        Trouble.UNKNOWN_HOST,
+        Trouble.REFUSED,
+        Trouble.WRONG_PEER,
+        Trouble.STOPPING,
+        Trouble.BUSY,
+    }
+)
+Done = Callable[[Reply | Failure], None]
+# Says whether the TLS peer is the one meant.
+IsPeer = Callable[[ssl.SSLObject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a pool connects to, and how."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+    is_peer: IsPeer | None = None
+    connect_s: float = 5.0
+    idle_s: float = 4.0
+    max_connections: int = 256
+    max_body_bytes: int = 16 * 1024 * 1024
+    max_head_bytes: int = 128 * 1024
