@@ -10,9 +10,10 @@ from psycopg_pool import PoolTimeout
 from pencere.gateway.directory.builtin import FIND_USAGE, GET_SUPPRESSIONS
 from pencere.gateway.exchange.call import Answer, Call, Done
 from pencere.gateway.exchange.usage import disclosing
-from pencere.gateway.exchange.usage.asked import Form, Wanted, Wish, form_of, wanted_of
+from pencere.gateway.exchange.usage.asked import Form, Wish, form_of, wanted_of
 from pencere.gateway.exchange.usage.telling import render
 from pencere.gateway.log.database import GONE
+from pencere.gateway.log.usage import Wanted
 from pencere.gateway.wire.actors import fin_of
 from pencere.gateway.wire.evidence import format_time
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
