@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pencere.cli.boot.gateway import PORTAL
-from pencere.cli.commands import gateway_join, gateway_why
+from pencere.cli.commands import gateway_evidence, gateway_join, gateway_why
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.gateway.directory.model import build
 from pencere.gateway.directory.rights import EXAMPLES, Question, explain
@@ -39,9 +39,11 @@ def run(arguments: Sequence[str]) -> int:
             ("explain", "say by which agreement a request is allowed, or why it is refused"),
             ("why", "say what the nodes kept of a refusal, by the number in its answer"),
             *gateway_join.ACTIONS,
+            *gateway_evidence.ACTIONS,
         ],
     )
     gateway_join.add_options(actions)
+    gateway_evidence.add_options(actions)
     actions["sandbox"].add_argument("--directory", required=True, metavar="FILE")
     actions["sandbox"].add_argument("--port", default="9000", metavar="N")
     asked = actions["explain"]
@@ -55,6 +57,8 @@ def run(arguments: Sequence[str]) -> int:
     asked.add_argument("--json", action="store_true", help="for machines")
     gateway_why.add_options(actions["why"])
     given = options.parse_args(arguments)
+    if given.action in dict(gateway_evidence.ACTIONS):
+        return gateway_evidence.run(given)
     if given.action == "token":
         return gateway_join.token(installation_of(given), given)
     if given.action == "join":

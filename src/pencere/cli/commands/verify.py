@@ -121,6 +121,11 @@ def certificates(name: str, key: str) -> list[x509.Certificate]:
         ) from None
 
 
+def _warning(code: str, language: str) -> str:
+    known = texts("reasons").get(code)
+    return f"  {code}" if known is None else f"  {known.in_language(language)} ({code})"
+
+
 def _in_words(report: Report, language: str) -> list[str]:
     reasons = texts("reasons")
     sub_indication = f", {report.sub_indication}" if report.sub_indication else ""
@@ -133,5 +138,5 @@ def _in_words(report: Report, language: str) -> list[str]:
         lines += [f"  {reasons[code].in_language(language)} ({code})" for code in one.reasons]
         if one.quality is not None and one.quality.word is not None:
             lines.append(f"  {texts('report')[one.quality.word].in_language(language)}")
-    lines += [f"  {code}" for code in report.warnings]
+    lines += [_warning(code, language) for code in report.warnings]
     return lines

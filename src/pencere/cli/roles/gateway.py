@@ -6,8 +6,10 @@ from typing import Any
 
 from cryptography import x509
 
-from pencere.cli.roles.ledger import start_sequencer
+from pencere.cli.roles.archive import archived
+from pencere.cli.roles.ledger import origin_of, start_sequencer
 from pencere.cli.roles.node_keys import NodeKeyBox
+from pencere.cli.roles.node_secrets import key_box, older_secrets
 from pencere.cli.roles.nodes import node_of
 from pencere.cli.roles.server import log_to_stderr
 from pencere.gateway.config import NodeConfig
@@ -27,22 +29,10 @@ def serve(installation: Installation, role: str) -> None:
     log_to_stderr()
     sequencer = start_sequencer(installation, role)
     try:
-        box = _box(installation, role)
+        box = key_box(installation, role)
         run(_config(installation, role, box, sequencer), box)
     finally:
         sequencer.stop()
-
-
-def _box(installation: Installation, role: str) -> NodeKeyBox:
-    return NodeKeyBox(
-        installation.keys / role,
-        installation.secret(f"keys/{role}"),
-        node=node_of(role).identifier,
-        register=installation.address("office"),
-        enrolment=f"https://127.0.0.1:{installation.port('trust-tls')}",
-        root=installation.pki / "root.crt",
-        clock=SystemClock(),
-    )
 
 
 def _config(
@@ -63,6 +53,10 @@ def _config(
         client_port=installation.port(role),
         link_port=installation.port(f"{role}-link"),
         ledger=sequencer.check,
+        ledger_origin=origin_of(node.database),
+        ledger_key=installation.pki / f"ledger-{node.database}.pem",
+        older_secrets=older_secrets(installation, role),
+        archive=archived(installation, node),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import django
 
+from pencere.cli.roles.archive import start_archiving
 from pencere.cli.roles.ledger import start_sequencer
 from pencere.ledger.sequencer import Sequencer
 from pencere.ops.installation import Installation
@@ -28,6 +29,7 @@ def serve(installation: Installation) -> None:
         args=(installation.run / "worker.ready", sequencer, stopping),
         daemon=True,
     ).start()
+    start_archiving(installation, stopping)
     try:
         worker.run(CONCURRENCY)
     finally:
