@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pencere.gateway import health
+from pencere.gateway.events import pages as events
 from pencere.gateway.exchange import consumer, metadata, proving, why
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.messages import pages as messages
@@ -69,11 +70,16 @@ def _messages(front: Front, request: Request, respond: Respond) -> None:
     messages.handle(front.core, request, respond)
 
 
+def _events(front: Front, request: Request, respond: Respond) -> None:
+    events.handle(front.core, request, respond)
+
+
 PATHS: Mapping[str, Handler] = {
     "/asic": _asic,
     "/r1/": _exchange,
     "/healthz": _health,
     "/metrics": _metrics,
+    "/events/": _events,
     "/messages/": _messages,
     "/listClients": _list_clients,
     "/monitoring/": _monitoring,

@@ -7,6 +7,7 @@ one of these names.
 
 from dataclasses import dataclass
 
+DELIVER_EVENT = "deliverEvent"
 FIND_USAGE = "findUsage"
 GET_EVIDENCE = "getEvidence"
 GET_SUPPRESSIONS = "getSuppressions"
@@ -32,6 +33,12 @@ class BuiltInRule:
 _METADATA = BuiltInRule(needs_agreement=False, methods=frozenset({"GET"}))
 
 RULES = {
+    # A subscription is an agreement of the publisher about the subscriber's `deliverEvent`.
+    DELIVER_EVENT: BuiltInRule(
+        endpoints=(("POST", "/*"),),
+        demands=("purpose", "legal-basis"),
+        methods=frozenset({"POST"}),
+    ),
     "listMethods": _METADATA,
     "allowedMethods": _METADATA,
     "getOpenAPI": _METADATA,

@@ -7,7 +7,14 @@ when the request is in the log; it may raise a Fault, and otherwise calls `done`
 
 from collections.abc import Callable
 
-from pencere.gateway.directory.builtin import FIND_USAGE, GET_EVIDENCE, GET_SUPPRESSIONS, RULES
+from pencere.gateway.directory.builtin import (
+    DELIVER_EVENT,
+    FIND_USAGE,
+    GET_EVIDENCE,
+    GET_SUPPRESSIONS,
+    RULES,
+)
+from pencere.gateway.events.delivering import deliver_event
 from pencere.gateway.exchange import metadata
 from pencere.gateway.exchange.call import Call, Done
 from pencere.gateway.exchange.openapi import get_openapi
@@ -27,6 +34,7 @@ HANDLERS: dict[str, Handler] = {
     "listMethods": _list_methods,
     "allowedMethods": _list_methods,
     "getOpenAPI": get_openapi,
+    DELIVER_EVENT: deliver_event,
     FIND_USAGE: find_usage,
     GET_EVIDENCE: get_evidence,
     GET_SUPPRESSIONS: get_suppressions,

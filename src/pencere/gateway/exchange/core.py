@@ -11,6 +11,8 @@ from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import Agreement, NodeEntry
 from pencere.gateway.directory.rights import EXAMPLES, Question
 from pencere.gateway.directory.source import DirectorySource
+from pencere.gateway.events.arrivals import Arrivals
+from pencere.gateway.events.series import EventSeries
 from pencere.gateway.exchange.peers import Peers
 from pencere.gateway.exchange.rates import RateLimiter
 from pencere.gateway.exchange.shares import Shares
@@ -76,6 +78,8 @@ class Core:
     pool: DatabasePool
     messages: MessageStore
     inbox: Inbox
+    series: EventSeries
+    arrivals: Arrivals
     rates: RateLimiter = field(default_factory=RateLimiter)
     verified: evidence.VerifiedRoots = field(default_factory=evidence.VerifiedRoots)
     in_flight: int = 0
@@ -83,6 +87,8 @@ class Core:
     stamps_overdue: str = ""
     # Set when there may be something to deliver.
     delivery_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    events_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    pushes_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fingerprint(self) -> str:

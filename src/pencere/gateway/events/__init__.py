@@ -1,0 +1,1 @@
+"""Events: published once, numbered, delivered to every subscription. docs/specs/events.md."""

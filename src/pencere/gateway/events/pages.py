@@ -1,0 +1,142 @@
+"""`/events/...` on the clients' port. docs/specs/events.md."""
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from pencere.gateway.events import types
+from pencere.gateway.exchange import consumer
+from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange.core import Core
+from pencere.gateway.messages.pages import later
+from pencere.gateway.wire import head
+from pencere.gateway.wire.faults import Fault, Kind, Side, client_fault
+from pencere.kernel.clock import local_date
+from pencere.kernel.errors import Conflict
+from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import Respond
+
+_PREFIX = "/events/"
+_JSON = [(b"content-type", b"application/json")]
+_LARGEST = 16 * 1024
+_LONGEST_KEY = 200
+_LONGEST_WAIT_S = 30.0
+_MOST = 100
+_ACKNOWLEDGED = "/acknowledged"
+
+
+def handle(core: Core, request: Request, respond: Respond) -> None:
+    """Publish an event, read what arrived, or acknowledge it."""
+    path, _, query = request.target.partition("?")
+    rest = path.removeprefix(_PREFIX)
+    directory = core.directory.for_client()
+    core.admit(Side.CLIENT)
+    client = consumer.identify(core, directory, request)
+    if request.method == "GET":
+        later(core, request, respond, _read(core, client, rest, query, respond))
+        return
+    if request.method != "POST":
+        raise client_fault(Kind.INTERNAL_ERROR, "events are read with GET, published with POST")
+    if rest.endswith(_ACKNOWLEDGED):
+        number = _object(request.body).get("number")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**63:
+            raise client_fault(Kind.INTERNAL_ERROR, 'a number is needed. Example: {"number": 7}')
+        whole = rest.removesuffix(_ACKNOWLEDGED)
+        later(core, request, respond, _acknowledge(core, client, whole, number, respond))
+        return
+    if not types.is_type(rest) or not types.is_registered(directory, client, rest):
+        raise client_fault(Kind.UNKNOWN_EVENT, f"{client} has no registered events '{rest[:64]}'")
+    key = (request.header(b"idempotency-key") or b"").decode("latin-1")
+    if not 0 < len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise client_fault(
+            Kind.MISSING_HEADER,
+            "Header Idempotency-Key is missing; by it an event that is published twice is known."
+            " Example: Idempotency-Key: death-2026-000123",
+        )
+    if len(request.body) > _LARGEST:
+        raise client_fault(Kind.MESSAGE_TOO_LARGE, f"an event has at most {_LARGEST} bytes")
+    facts = shared.circumstances(head.from_client(request.headers), Side.CLIENT)
+    data = _object(request.body)
+    later(core, request, respond, _publish(core, client, rest, key, facts.person, data, respond))
+
+
+async def _publish(  # noqa: PLR0913, PLR0917  # an event has many parts
+    core: Core,
+    client: str,
+    name: str,
+    key: str,
+    person: str,
+    data: dict[str, Any],
+    respond: Respond,
+) -> None:
+    now, whole = core.now(), types.whole(client, name)
+    known = types.subscriptions(core.directory.for_client(), client, name, local_date(now))
+    try:
+        number, identifier = await core.series.publish(
+            whole,
+            client,
+            key,
+            person=person,
+            data=data,
+            at=now,
+            subscriptions=[one.identifier for one in known],
+        )
+    except Conflict as problem:
+        raise client_fault(
+            Kind.MESSAGE_CONFLICT, "another event was published under this Idempotency-Key"
+        ) from problem
+    core.events_wanted.set()
+    content = {"type": whole, "number": number, "id": str(identifier)}
+    respond(202, _JSON, json.dumps(content).encode())
+
+
+async def _read(core: Core, client: str, whole: str, query: str, respond: Respond) -> None:
+    after, wait_s, since = _asked(query)
+    until = core.loop.time() + wait_s
+    while True:
+        found = await core.arrivals.after(client, whole, after, since, _MOST)
+        left = until - core.loop.time()
+        if found or left <= 0 or core.is_stopping:
+            break
+        await core.arrivals.wait(min(left, 1.0))
+    content = {
+        "events": [one.content() for one in found],
+        "last": found[-1].number if found else after,
+    }
+    respond(200, _JSON, json.dumps(content, ensure_ascii=False).encode())
+
+
+async def _acknowledge(core: Core, client: str, whole: str, number: int, respond: Respond) -> None:
+    count = await core.arrivals.acknowledge(client, whole, number, core.now())
+    respond(200, _JSON, json.dumps({"number": number, "acknowledged": count}).encode())
+
+
+def _asked(query: str) -> tuple[int, float, datetime | None]:
+    try:
+        values = parse_qs(query, strict_parsing=bool(query), max_num_fields=5)
+        after = int(values.get("after", ["0"])[-1])
+        wait_s = min(max(float(values.get("wait", ["0"])[-1]), 0.0), _LONGEST_WAIT_S)
+        since = datetime.fromisoformat(values["since"][-1]) if "since" in values else None
+        if not 0 <= after < 2**63 or (since is not None and since.tzinfo is None):
+            raise ValueError("out of range")  # noqa: TRY301
+    except ValueError as problem:
+        raise _unreadable() from problem
+    return after, wait_s, since
+
+
+def _unreadable() -> Fault:
+    return client_fault(
+        Kind.INTERNAL_ERROR,
+        "the query cannot be read. Example: ?after=41&wait=20, or ?since=2026-11-01T00:00:00Z",
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as problem:
+        raise client_fault(Kind.INTERNAL_ERROR, "the body is no JSON") from problem
+    if not isinstance(found, dict):
+        raise client_fault(Kind.INTERNAL_ERROR, "the body is no JSON object")
+    return found
