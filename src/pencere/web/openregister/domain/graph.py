@@ -28,6 +28,8 @@ NEW = 30
 ANSWERED = "answered"
 
 VERDICTS = ("unagreed", "refused", "never", "quiet", "used", "new", "ended")
+# Answered by a node to every client of the directory, so no agreement is needed.
+FREE = frozenset({"listMethods", "allowedMethods", "getOpenAPI", "getEvidence"})
 # What stands in the table first: what somebody should look at.
 ALARMS = frozenset({"unagreed"})
 
@@ -39,8 +41,7 @@ class Counted:
     answered: int
     other: int
     lately: int
-    first_day: date
-    last_day: date
+    first_answered: date | None
     last_answered: date | None
 
 
@@ -150,11 +151,11 @@ def _was_beyond(agreements: tuple[OpenAgreement, ...], counted: Counted) -> bool
     """
     if not agreements:
         return True
-    if counted.last_answered is None:
+    if counted.first_answered is None or counted.last_answered is None:
         return False
     first = min(one.first_day for one in agreements)
     last = max(one.last_day for one in agreements)
-    return counted.first_day < first or counted.last_answered > last
+    return counted.first_answered < first or counted.last_answered > last
 
 
 def _counts(*, on: date) -> Mapping[Pair, Counted]:
@@ -168,8 +169,7 @@ def _counts(*, on: date) -> Mapping[Pair, Counted]:
             answered=Sum("count", filter=answered),
             whole=Sum("count"),
             lately=Sum("count", filter=answered & Q(day__gte=since)),
-            first_day=Min("day"),
-            last_day=Max("day"),
+            first_answered=Min("day", filter=answered & Q(count__gt=0)),
             last_answered=Max("day", filter=answered & Q(count__gt=0)),
         )
     )
@@ -182,8 +182,7 @@ def _counts(*, on: date) -> Mapping[Pair, Counted]:
                 answered=done,
                 other=row["whole"] - done,
                 lately=row["lately"] or 0,
-                first_day=row["first_day"],
-                last_day=row["last_day"],
+                first_answered=row["first_answered"],
                 last_answered=row["last_answered"],
             )
     return found
@@ -192,6 +191,6 @@ def _counts(*, on: date) -> Mapping[Pair, Counted]:
 def _pair(row: Mapping[str, Any]) -> Pair | None:
     """Read `AZ/GOV/<body>/<system>` and `AZ/GOV/<body>/<system>/<service>`."""
     consumer, service = row["consumer"].split("/"), row["service"].split("/")
-    if len(consumer) != 4 or len(service) != 5:
+    if len(consumer) != 4 or len(service) != 5 or service[4] in FREE:
         return None
     return "/".join(consumer[2:]), "/".join(service[2:4]), service[4]

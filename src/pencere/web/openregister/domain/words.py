@@ -50,7 +50,9 @@ class SystemIndex:
 
 def _of_system(system: OpenSystem) -> Words:
     concepts = vocabulary().concepts
-    kept = [concepts[one].names for one in sorted(system.concepts) if one in concepts]
+    kept = [concepts[one] for one in sorted(system.concepts) if one in concepts]
+    # People call a thing by other words too, whatever the language of the page.
+    called = sorted({word for one in kept for word in one.folded})
     objects: list[Mapping[str, Any]] = list(system.content.get("objects", ()))
     return Words(
         id=f"{SYSTEM}{system.id}",
@@ -60,7 +62,8 @@ def _of_system(system: OpenSystem) -> Words:
         keywords={
             language: (
                 system.code,
-                *(names.in_language(language) for names in kept),
+                *(one.names.in_language(language) for one in kept),
+                *called,
                 *(str(one.get("names", {}).get(language, "")) for one in objects),
             )
             for language in LANGUAGES

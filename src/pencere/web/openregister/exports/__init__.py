@@ -1,0 +1,1 @@
+"""The open register as linked data: DCAT-AP 3, CPSV-AP 3.2."""

@@ -1,0 +1,1 @@
+"""How others use the open register: the public API and its files."""

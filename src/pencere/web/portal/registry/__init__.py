@@ -1,0 +1,1 @@
+"""The state register as everybody may see it."""
