@@ -112,7 +112,6 @@ class Service:
     timeout_s: float
     consent: str = ""
     description: str = ""
-    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +301,6 @@ def _service(entry: Mapping[str, Any]) -> Service:
         timeout_s=float(entry.get("timeout_s", 30)),
         consent=_text(entry.get("consent")),
         description=_text(entry.get("description")),
-        notice=_text(entry.get("notice")),
     )
 
 
