@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,8 @@ def test_the_example_of_the_specification_is_true():
 
     assert canonical_json(json.loads(value)).decode() == canonical
     assert f"SHA-256: `{sha256_of(json.loads(value)).hex()}`" in text
+
+
+@given(st.dictionaries(st.text(), st.none() | st.text()))
+def test_a_flat_object_is_written_as_the_library_writes_it(value: dict[str, str | None]) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]

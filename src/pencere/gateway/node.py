@@ -367,6 +367,10 @@ def run(config: NodeConfig, box: KeyBox | None = None) -> None:
             loop.add_signal_handler(number, stopping.set)
         node = Node(config, box)
         await node.start()
+        # What is loaded by now stays: no collection need walk it again, and rarer ones do.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         await stopping.wait()
         await node.stop()
 

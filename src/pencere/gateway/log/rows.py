@@ -1,4 +1,4 @@
-"""Rows of the exchange log, in the order of their columns. sql/."""
+"""Rows of the exchange log. sql/."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -64,16 +64,3 @@ class ResponseRow(NamedTuple):
     leaf_salt: bytes | None
     consent: str = ""
     evidence: bytes | None = None
-
-
-REQUEST_TYPES = (
-    "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]", "text[]",
-    "text[]", "text[]", "text[]", "text[]", "text[]", "bytea[]", "bytea[]", "timestamptz[]",
-    "timestamptz[]", "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "text[]", "text[]", "bytea[]", "timestamptz[]", "bytea[]", "bytea[]",
-)  # fmt: skip
-RESPONSE_TYPES = (
-    "uuid[]", "text[]", "text[]", "integer[]", "text[]", "timestamptz[]", "timestamptz[]",
-    "bytea[]", "bytea[]", "integer[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]", "bytea[]",
-    "bytea[]", "bytea[]", "bytea[]", "text[]", "bytea[]",
-)  # fmt: skip

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
+_NONCES = 256
 _MAGIC = b"PS2\n"
 _PREFIX = len(_MAGIC) + 4
 _SEAL = b"pencere gateway seal/1"
@@ -31,16 +32,23 @@ class Sealer:
         self._newest = _key_id(secrets_[0])
         first = secrets_[-1]
         self._first = _key_id(first)
+        self._nonces: list[bytes] = []
         self._person = _derive(first, b"pencere gateway person/1")
         self._salt = _derive(first, b"pencere gateway ledger salt/1")
 
     def seal(self, content: bytes, *, exchange: str, part: str) -> bytes:
         """Encrypt a part of an exchange, bound to where it belongs."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = self._nonces.pop() if self._nonces else self._more()
         bound = f"{exchange} {part}".encode()
         sealed = nonce + self._keys[self._newest].encrypt(nonce, content, bound)
         # Under the first secret as it always was; under a later one with its name in front.
         return sealed if self._newest == self._first else _MAGIC + self._newest + sealed
+
+    def _more(self) -> bytes:
+        # One call of the kernel for many nonces; each is used once.
+        block = secrets.token_bytes(_NONCE_BYTES * _NONCES)
+        self._nonces = [block[at : at + _NONCE_BYTES] for at in range(0, len(block), _NONCE_BYTES)]
+        return self._nonces.pop()
 
     def open(self, sealed: bytes, *, exchange: str, part: str) -> bytes:
         """Decrypt; raises cryptography's InvalidTag when moved, changed, or of another secret."""

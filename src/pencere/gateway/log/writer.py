@@ -10,16 +10,17 @@ stand or fall together. A row that cannot be stored fails alone, not its batch.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
 
 from pencere.gateway.log.database import GONE
-from pencere.gateway.log.rows import REQUEST_TYPES, RESPONSE_TYPES, RequestRow, ResponseRow
+from pencere.gateway.log.rows import RequestRow, ResponseRow
 from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.wire.evidence import Evidence, Statement
 
@@ -32,6 +33,8 @@ LEAF_KIND = "access"
 _BATCH = 256
 # While one commits the next is made; more would only make batches smaller.
 _LANES = 2
+# Fewer wait for the lane that commits: small batches cost more than they save.
+_WORTH_A_LANE = 16
 # Far longer than any clock window: what is forgotten is refused for its age.
 _KEEP_ACCEPTED = timedelta(days=1)
 _PRUNE_S = 600.0
@@ -89,42 +92,43 @@ class _Entry:
             log.exception("log_callback_failed")
 
 
-def _columns(first: int, types: Sequence[str]) -> str:
-    return ", ".join(f"${first + at}::{kind}" for at, kind in enumerate(types))
-
-
 _REQUEST = ", ".join(RequestRow._fields)
 _RESPONSE = ", ".join(ResponseRow._fields)
-_SECOND = 1 + len(REQUEST_TYPES)
-_LEAVES = _SECOND + len(RESPONSE_TYPES)
-# S608: nothing but our own column names and types goes in. Lanes take keys in one order, so that
-# two of them never wait for each other.
+# S608: nothing but our own column names goes in. Arrays of whole rows, since encoding an array
+# for each column costs three times as much. Lanes take keys in one order, so that two of them
+# never wait for each other.
 _INSERT = f"""
 with fresh as (
     insert into gateway.accepted (exchange, side, accepted_at)
-    select * from unnest(${_LEAVES + 1}::uuid[], ${_LEAVES + 2}::text[],
-        ${_LEAVES + 3}::timestamptz[])
+    select exchange, side, recorded_at from unnest($1::gateway.request[])
+    where side = 'provider' order by exchange
     on conflict do nothing
     returning exchange
 ), request as (
     insert into gateway.request ({_REQUEST})
-    select * from unnest({_columns(1, REQUEST_TYPES)}) as sent ({_REQUEST})
+    select {_REQUEST} from unnest($1::gateway.request[])
     where side <> 'provider' or exchange in (select exchange from fresh)
+    order by exchange
     on conflict do nothing
     returning exchange, side
 ), response as (
     insert into gateway.response ({_RESPONSE})
-    select * from unnest({_columns(_SECOND, RESPONSE_TYPES)})
+    select {_RESPONSE} from unnest($2::gateway.response[])
+    order by exchange
     on conflict do nothing
     returning exchange, side, leaf_hash, leaf_entry
 ), leaf as (
     insert into ledger.pending (leaf_hash, kind, entry)
-    select leaf_hash, ${_LEAVES}::text, leaf_entry from response where leaf_hash is not null
+    select leaf_hash, $3::text, leaf_entry from response where leaf_hash is not null
 )
 select true as is_request, exchange, side from request
 union all
 select false, exchange, side from response
 """  # noqa: S608
+_COLUMNS = """
+select attname from pg_attribute
+where attrelid = $1::text::regclass and attnum > 0 and not attisdropped order by attnum
+"""
 
 _Key = tuple[bool, UUID, str]
 
@@ -150,6 +154,7 @@ class LogWriter:
         self._lanes = [_Lane() for _ in range(_LANES)]
         self._free: list[asyncio.Future[None]] = []
         self._is_called = False
+        self._busy = 0
         self._months: set[tuple[int, int]] = set()
         self._prune_at = 0.0
         self._is_stopping = False
@@ -210,7 +215,11 @@ class LogWriter:
             asyncio.get_running_loop().call_soon(entry.finish, Outcome.FAILED)
             return
         self._queue.append(entry)
-        if self._free and not self._is_called:
+        if (
+            self._free
+            and not self._is_called
+            and (not self._busy or len(self._queue) >= _WORTH_A_LANE)
+        ):
             self._is_called = True
             self._free.pop().set_result(None)
 
@@ -228,6 +237,7 @@ class LogWriter:
                 continue
             self._is_called = False
             batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+            self._busy += 1
             try:
                 await self._store(lane, self._close(batch))
                 failures = 0
@@ -237,7 +247,11 @@ class LogWriter:
                 wait = _RECONNECT_S[min(failures, len(_RECONNECT_S) - 1)]
                 failures += 1
                 if not self._is_stopping:
+                    self._busy -= 1
                     await self._wait(wait)
+                    self._busy += 1
+            finally:
+                self._busy -= 1
 
     async def _wait(self, limit_s: float | None = None) -> None:
         """Wait for work, or until it is time to try again.
@@ -308,17 +322,13 @@ class LogWriter:
         requests = [row for row in rows if isinstance(row, RequestRow)]
         responses = [row for row in rows if isinstance(row, ResponseRow)]
         await self._open_months(lane, rows)
-        accepted = sorted(
-            (row.exchange, row.side, row.recorded_at) for row in requests if row.side == "provider"
-        )
-        columns: list[Sequence[object]] = list(
-            zip(*requests, strict=True) if requests else [()] * len(REQUEST_TYPES)
-        )
-        columns += list(zip(*responses, strict=True) if responses else [()] * len(RESPONSE_TYPES))
-        columns.append(LEAF_KIND)
-        columns += list(zip(*accepted, strict=True) if accepted else [()] * 3)
         assert lane.insert is not None  # noqa: S101  # connected just before
-        found = await lane.insert.fetch(*columns, timeout=self._timeout_s)
+        found = await lane.insert.fetch(
+            [lane.request_order((*row, None)) for row in requests],
+            [lane.response_order((*row, None)) for row in responses],
+            LEAF_KIND,
+            timeout=self._timeout_s,
+        )
         return {(one[0], one[1], one[2]) for one in found}
 
     async def _open_months(self, lane: "_Lane", rows: list[Row]) -> None:
@@ -347,6 +357,13 @@ class LogWriter:
         )
         # A month may have been dropped, or the database be another one by now.
         self._months.clear()
+        for table, fields in (("request", RequestRow._fields), ("response", ResponseRow._fields)):
+            found = await lane.connection.fetch(
+                _COLUMNS, f"gateway.{table}", timeout=self._timeout_s
+            )
+            # What the table has besides, its number, is made there.
+            at = [fields.index(one[0]) if one[0] in fields else len(fields) for one in found]
+            setattr(lane, f"{table}_order", itemgetter(*at))
         lane.insert = await lane.connection.prepare(_INSERT, timeout=self._timeout_s)
         if self.trouble:
             log.info("log_available")
@@ -367,6 +384,9 @@ class _Lane:
     def __init__(self) -> None:
         self.connection: asyncpg.Connection[asyncpg.Record] | None = None
         self.insert: PreparedStatement[asyncpg.Record] | None = None
+        # From the order of a row's fields to that of the table's columns.
+        self.request_order: Callable[[tuple[object, ...]], tuple[object, ...]] = tuple
+        self.response_order: Callable[[tuple[object, ...]], tuple[object, ...]] = tuple
         self.task: asyncio.Task[None] | None = None
 
     def drop(self) -> None:

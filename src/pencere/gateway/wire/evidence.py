@@ -55,15 +55,20 @@ class Statement(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Return the text that is signed: ASCII, one fact a line, LF at each end."""
-        body = self.body.hex() if self.body is not None else "-"
-        request = self.request.hex() if self.request is not None else "-"
-        return (
-            f"{_DOMAINS[self.form]}\nform: {self.form}\nkind: {self.kind}\n"
-            f"exchange: {self.exchange}\n"
-            f"signer: {self.signer}\nreceiver: {self.receiver}\n"
-            f"certificate: {self.certificate}\ntime: {self.time}\n"
-            f"head: {self.head.hex()}\nbody: {body}\nrequest: {request}\n"
-        ).encode("ascii")
+        return _statement_bytes(self)
+
+
+# Signed or verified, named by its answer, and committed to in the log.
+@functools.lru_cache(maxsize=1_024)
+def _statement_bytes(one: Statement) -> bytes:
+    body = one.body.hex() if one.body is not None else "-"
+    request = one.request.hex() if one.request is not None else "-"
+    return (
+        f"{_DOMAINS[one.form]}\nform: {one.form}\nkind: {one.kind}\n"
+        f"exchange: {one.exchange}\nsigner: {one.signer}\nreceiver: {one.receiver}\n"
+        f"certificate: {one.certificate}\ntime: {one.time}\n"
+        f"head: {one.head.hex()}\nbody: {body}\nrequest: {request}\n"
+    ).encode("ascii")
 
 
 class Evidence(NamedTuple):
