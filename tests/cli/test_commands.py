@@ -37,8 +37,8 @@ def test_an_unknown_command_is_wrong_usage(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("given", "key", "example"),
     [
-        (["--base-port", "nine"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65353)"),
-        (["--base-port", "65400"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65353)"),
+        (["--base-port", "nine"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65351)"),
+        (["--base-port", "65400"], "PENCERE_BASE_PORT", "8000 (from 1024 to 65351)"),
         (["--people", "-1"], "--people", "2000 (1 to 20000000)"),
     ],
 )

@@ -34,6 +34,9 @@ PORTS: Mapping[str, int] = {
     "registers": 100,
     "gateway-portal-link": 181,
     "gateway-agencies-link": 182,
+    # Information systems that speak TLS to their node.
+    "gateway-portal-tls": 183,
+    "gateway-agencies-tls": 184,
 }
 
 DEFAULT_DATA = "var"

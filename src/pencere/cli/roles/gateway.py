@@ -51,6 +51,7 @@ def _config(
         directory_url=f"{installation.address('office')}/stateregister/directory.jws",
         tsa_url=f"{installation.address('trust')}/tsa",
         client_port=installation.port(role),
+        client_tls_port=installation.port(f"{role}-tls"),
         link_port=installation.port(f"{role}-link"),
         ledger=sequencer.check,
         ledger_origin=origin_of(node.database),
