@@ -123,7 +123,7 @@ def test_an_event_reaches_its_subscriber_with_no_more_than_it_may_see(
     assert leaf == [(f"s-{name}", True)]
     receipts = (
         "select kind from gateway.message_receipt r join gateway.message m using (receipt)"
-        f" where m.ordering = 'event s-{name}' order by r.seq"
+        f" where m.ordering = 'event s-{name}/{name}' order by r.seq"
     )
     wait_until(lambda: pair.rows(1, receipts) == [("accepted",), ("delivered",)])
 
@@ -237,7 +237,7 @@ def test_a_backlog_is_bounded_and_what_is_behind_it_waits_in_the_series(
     pair.start(1, delivery=bounded)
     for at in range(4):
         publish(pair, name, f"k{at}")
-    waiting = f"select count(*) from gateway.message where ordering = 'event s-{name}'"
+    waiting = f"select count(*) from gateway.message where ordering = 'event s-{name}/{name}'"
     wait_until(lambda: pair.rows(1, waiting) == [(2,)])
     time.sleep(0.5)
     assert pair.rows(1, waiting) == [(2,)]

@@ -57,8 +57,8 @@ class FanOut:
         for whole in await self._core.series.types():
             publisher, _, name = whole.rpartition("/")
             found = types.subscriptions(directory, publisher, name, today)
-            behind = await self._core.series.behind(whole, [one.identifier for one in found])
-            for one in (one for one in found if one.identifier in behind):
+            behind = await self._core.series.behind(whole, [one.key for one in found])
+            for one in (one for one in found if one.key in behind):
                 while await self._some(whole, name, one):
                     self._core.delivery_wanted.set()
 
@@ -66,7 +66,7 @@ class FanOut:
         """Hand a group over; cursor and messages move together."""
         core, settings = self._core, self._core.config.delivery
         service = f"{subscription.subscriber}/{DELIVER_EVENT}"
-        ordering = f"event {subscription.identifier}"
+        ordering = f"event {subscription.key}"
         async with core.pool.transaction() as connection:
             waiting: int = await connection.fetchval(
                 _WAITING, subscription.agreement.consumer, service, ordering
@@ -74,13 +74,13 @@ class FanOut:
             free = min(_AT_ONCE, settings.most_of_subscription - waiting)
             if free <= 0:
                 return False
-            events = await core.series.after(connection, whole, subscription.identifier, free)
+            events = await core.series.after(connection, whole, subscription.key, free)
             for event in events:
                 draft = self._draft(subscription, event, name, ordering, core.now())
                 receipt = await asyncio.to_thread(pages.accepted, core, draft)
                 await core.messages.add_with(connection, draft, receipt)
             if events:
-                await series.advance(connection, subscription.identifier, events[-1].number)
+                await series.advance(connection, subscription.key, events[-1].number)
         return bool(events) and len(events) == free
 
     def _draft(

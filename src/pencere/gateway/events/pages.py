@@ -80,7 +80,7 @@ async def _publish(  # noqa: PLR0913, PLR0917  # an event has many parts
             person=person,
             data=data,
             at=now,
-            subscriptions=[one.identifier for one in known],
+            subscriptions=[one.key for one in known],
         )
     except Conflict as problem:
         raise client_fault(

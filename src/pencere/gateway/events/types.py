@@ -23,6 +23,12 @@ class Subscription:
 
     agreement: Agreement
     subscriber: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """Return by what its cursor is known: an agreement may be about several types."""
+        return f"{self.identifier}/{self.name}"
 
     @property
     def identifier(self) -> str:
@@ -54,7 +60,7 @@ def subscriptions(directory: Directory, publisher: str, name: str, on: date) -> 
         if consumer != publisher or code != DELIVER_EVENT:
             continue
         found += [
-            Subscription(one, subscriber)
+            Subscription(one, subscriber, name)
             for one in group
             if one.is_in_force(on) and any(e.covers("POST", f"/{name}") for e in one.endpoints)
         ]
