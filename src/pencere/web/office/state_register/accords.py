@@ -24,8 +24,7 @@ from pencere.web.people.domain.visit import Visit
 from pencere.web.portal.applications.pen import pen
 from pencere.web.rules import rule, visit_of
 from pencere.web.stateregister.domain import accords, reading, signing
-from pencere.web.stateregister.domain.accord_terms import checks, holds
-from pencere.web.stateregister.domain.description import fields_of
+from pencere.web.stateregister.domain.accord_terms import checks, fields_offered, holds
 from pencere.web.stateregister.domain.exchange_data import DEMANDS
 from pencere.web.stateregister.domain.offices import APPROVER, PROPOSER, SIGNATORY, actor_of
 from pencere.web.stateregister.models import Accord, AccordState, Service
@@ -153,7 +152,6 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     language = current_language()
     service = Service.objects.filter(system=row.provider, code=terms["service"]).first()
     offered = service.endpoints if service is not None else []
-    described = reading.description_of(row.provider).content
     page = {
         "row": row,
         "terms": terms,
@@ -173,12 +171,8 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
         ],
         "acts": [{"value": key, "label": said.act_name(key)} for key in country().acts],
         "fields": [
-            {
-                "value": field["code"],
-                "label": said.here(field["names"]),
-                "hint": said.here(one["names"]),
-            }
-            for one, field in fields_of(described)
+            {"value": code, "label": said.here(names), "hint": an_object}
+            for code, (names, an_object) in fields_offered(row.provider, terms["service"]).items()
         ],
         "demands": [{"value": one, "label": said.word("demand", one)} for one in DEMANDS],
         "first": said.day_typed(terms["from"]),

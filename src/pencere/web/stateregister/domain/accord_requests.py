@@ -9,7 +9,7 @@ from django.db import transaction
 from pencere.kernel.clock import local_date
 from pencere.web.people.models.person import Person
 from pencere.web.stateregister.domain import once
-from pencere.web.stateregister.domain.accord_terms import empty_terms
+from pencere.web.stateregister.domain.accord_terms import empty_terms, fields_offered
 from pencere.web.stateregister.domain.description import fields_of
 from pencere.web.stateregister.domain.reading import description_of
 from pencere.web.stateregister.domain.recording import next_number, record
@@ -39,13 +39,16 @@ def draft_requests(
         ):
             continue
         concepts = {one.concept for one in findings}
-        objects, fields = set(), []
-        for an_object, field in fields_of(description_of(holder).content):
-            if field["concept"] in concepts:
-                objects.add(an_object["code"])
-                fields.append(field["code"])
+        held = [
+            (an_object["code"], field["code"])
+            for an_object, field in fields_of(description_of(holder).content)
+            if field["concept"] in concepts
+        ]
         offered = findings[0].services
+        objects = {an_object for an_object, _field in held}
         service = next((one for one in offered if one.code in objects), offered[0])
+        allowed = fields_offered(holder, service.code)
+        fields = [field for _object, field in held if field in allowed]
         terms = empty_terms(on=local_date(at)) | {
             "service": service.code,
             "endpoints": service.endpoints,

@@ -61,7 +61,8 @@ def checks(accord: Accord, *, on: date) -> list[Check]:
     unfit = [
         one for one in terms["purposes"] if one in purposes and purposes[one].basis not in bases
     ]
-    missing = [one for one in terms["fields"] if one not in _fields(provider)]
+    offered = fields_offered(provider, terms["service"])
+    missing = [one for one in terms["fields"] if one not in offered]
     first, last = _day(terms["from"]), _day(terms["until"])
     return [
         Check("consumer_registered", _is_registered(consumer)),
@@ -84,6 +85,19 @@ def checks(accord: Accord, *, on: date) -> list[Check]:
     ]  # fmt: skip
 
 
+def fields_offered(system: System, service: str) -> dict[str, tuple[dict[str, Any], str]]:
+    """Return what may be agreed about: names and object by code of the field.
+
+    A service that is called like an object of the description answers with that object.
+    """
+    found: dict[str, tuple[dict[str, Any], str]] = {}
+    every = list(fields_of(description_of(system).content))
+    own = [(one, field) for one, field in every if one["code"] == service]
+    for one, field in own or every:
+        found.setdefault(str(field["code"]), (field["names"], str(one["names"]["az"])))
+    return found
+
+
 def holds(accord: Accord, *, on: date) -> bool:
     """Say whether everything that must hold does."""
     return all(one.holds for one in checks(accord, on=on) if one.is_hard)
@@ -94,10 +108,6 @@ def _is_registered(system: System) -> bool:
         system.stage in {Stage.ESTABLISHED, Stage.IN_USE}
         and Description.objects.filter(system=system).exists()
     )
-
-
-def _fields(system: System) -> set[str]:
-    return {str(field["code"]) for _object, field in fields_of(description_of(system).content)}
 
 
 def _endpoints_fit(terms: Mapping[str, Any], service: Service | None) -> bool:
