@@ -21,6 +21,14 @@ class Metrics:
         self._answered = {
             side: self._exchanges.labels(side, "") for side in ("consumer", "provider")
         }
+        self._commit_rows = Histogram(
+            "gateway_commit_rows", "Rows of one commit of the log.", registry=self._registry,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+        )  # fmt: skip
+        self._commit_seconds = Histogram(
+            "gateway_commit_seconds", "Time of one commit of the log.", registry=self._registry,
+            buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+        )  # fmt: skip
         self._gauges = {
             name: Gauge(f"gateway_{name}", text, registry=self._registry)
             for name, text in (
@@ -29,6 +37,8 @@ class Metrics:
                 ("log_queue", "Entries that wait for a commit."),
                 ("log_rows", "Entries stored since start."),
                 ("log_commits", "Commits since start."),
+                ("signatures", "Signatures over batches made since start."),
+                ("signed_statements", "Statements those signatures cover."),
                 ("directory_version", "Version of the directory in use."),
                 ("directory_seconds_left", "Until the directory expires."),
                 ("unstamped_seconds", "Age of the oldest answer without a time-stamp."),
@@ -47,6 +57,11 @@ class Metrics:
         else:
             self._answered[side].inc()
         self._durations[side].observe(seconds)
+
+    def committed(self, rows: int, seconds: float) -> None:
+        """Count a commit of the log."""
+        self._commit_rows.observe(rows)
+        self._commit_seconds.observe(seconds)
 
     def render(self, gauges: dict[str, float]) -> bytes:
         """Return the text of `/metrics`."""

@@ -73,7 +73,15 @@ def _wrk(
     )
     done = subprocess.run(  # noqa: S603  # a fixed command
         [
-            *("wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--latency"),
+            *(
+                "wrk",
+                "-t1",
+                f"-c{clients}",
+                f"-d{max(1, round(seconds))}s",
+                "--latency",
+                "--timeout",
+                "30s",
+            ),
             *("-s", str(script), f"http://127.0.0.1:{port}{target}"),
         ],
         capture_output=True,
