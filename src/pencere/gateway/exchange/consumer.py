@@ -105,10 +105,9 @@ class ConsumerExchange:
 
     __slots__ = (
         "_added", "_answer", "_block", "_client", "_core", "_directory", "_exchange", "_facts",
-        "_fault",
-        "_grant", "_grant_timeout_s", "_headers", "_is_logged", "_is_sharing", "_is_undone", "_now",
-        "_packed", "_peers", "_proof", "_request", "_request_hash", "_respond", "_response_row",
-        "_seen", "_sent_to", "_statement", "_target", "_trace",
+        "_fault", "_grant", "_grant_timeout_s", "_headers", "_is_logged", "_is_sharing",
+        "_is_undone", "_lost", "_now", "_packed", "_peers", "_proof", "_request", "_request_hash",
+        "_respond", "_response_row", "_seen", "_sent_to", "_statement", "_target", "_trace",
     )  # fmt: skip
 
     def __init__(self, core: Core, request: Request, respond: Respond, seen: Observation) -> None:
@@ -120,6 +119,8 @@ class ConsumerExchange:
         self._is_logged = False
         # Whether it is certain that the node asked last did nothing.
         self._is_undone = False
+        # How a connection ended before the same bytes were sent again.
+        self._lost: Failure | None = None
         self._answer: tuple[head.ResponseHead, bytes] | None = None
         self._response_row: ResponseRow | None = None
         self._fault: Fault | None = None
@@ -199,6 +200,7 @@ class ConsumerExchange:
         self._peers = self._peers[1:]
         self._fault = self._response_row = None
         self._is_logged = self._is_undone = False
+        self._lost = None
         self._attempt()
         return True
 
@@ -273,6 +275,7 @@ class ConsumerExchange:
             # A kept connection that ended before it was used: the same bytes once more. Were they
             # seen after all, the other node refuses them as a replay.
             packed, self._packed = self._packed, b""
+            self._lost = reply
             core.peers.send(
                 self._peers[0],
                 packed,
@@ -329,6 +332,9 @@ class ConsumerExchange:
                 Kind.INCONSISTENT_RESPONSE, "the response does not match the request"
             )
         kind = values.get(b"pencere-fault")
+        if kind == b"REPLAYED" and self._lost is not None:
+            # It had taken the request; how far it came with it is not known.
+            raise client_fault(*_network_fault(self._lost, peer))
         if kind is not None:
             self._fault = _carried_fault(kind, packed.body)
         else:

@@ -270,10 +270,13 @@ class CallingConnection(LinkConnection):
         self.write_message(stream, FrameKind.REQUEST, b"", data)
 
     def give_up(self, stream: int) -> None:
-        """Want no answer any more."""
-        if self._calls.pop(stream, None) is not None:
+        """Want no answer any more; when nothing at all came, ask whether anybody is there."""
+        call = self._calls.pop(stream, None)
+        if call is not None:
             self.drop(stream)
             self.write(frames.cancel(stream, Cancel.UNWANTED))
+            if self.heard_at < call.sent_at:
+                self.ping()
             self._close_if_done()
 
     def retire(self) -> None:

@@ -36,6 +36,7 @@ class LinkLimits:
     idle_s: float = 120.0
     ping_s: float = 5.0
     dead_s: float = 10.0
+    suspect_s: float = 1.0
 
 
 class _Outgoing:
@@ -333,11 +334,22 @@ class LinkConnection(asyncio.Protocol):
             self.cut("dead_peer")
         elif self.has_work or self._incoming or self._outgoing:
             self._check_streams(now)
-            if now - self.heard_at > limits.ping_s and self._pinged_at is None:
-                self._pinged_at = now
-                self.write(frames.pack(FrameKind.PING, 0, bytes(8)))
+            if now - self.heard_at > limits.ping_s:
+                self.ping()
         elif now - max(self.used_at, self.heard_at) > limits.idle_s:
             self.close()
+
+    def ping(self) -> None:
+        """Ask whether the other end is there; `check_deadline` cuts it when it is not."""
+        if self._pinged_at is None:
+            self._pinged_at = self._loop.time()
+            self.write(frames.pack(FrameKind.PING, 0, bytes(8)))
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the other end owes a sign of life."""
+        asked = self._pinged_at
+        return asked is not None and self._loop.time() - asked > self._limits.suspect_s
 
     def _check_streams(self, now: float) -> None:
         late = [
@@ -356,10 +368,12 @@ class LinkConnection(asyncio.Protocol):
             self.drop(stream)
 
     def close(self) -> None:
-        """Close when what was written has left."""
-        self._flush()
+        """Close when what was written has left; called when no message is half written."""
+        if self._is_ended:
+            return
         self._is_ended = True
         if self._transport is not None:
+            self._transport.write(b"".join(self._ready))
             self._transport.close()
 
     def cut(self, reason: str) -> None:
