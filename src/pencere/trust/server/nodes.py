@@ -21,7 +21,7 @@ async def certify(request: Request) -> Response:
 
     The newest certificate of the same node for the same key is returned again while it lasts.
     """
-    state, content = await asked_of(request)
+    state, _, content = await asked(request)
     addresses = content.get("addresses")
     if (
         not isinstance(addresses, list)

@@ -56,7 +56,7 @@ def office_of(state: State) -> Office:
     )
 
 
-async def _asked(request: Request) -> tuple[State, Office, Mapping[str, Any]]:
+async def asked(request: Request) -> tuple[State, Office, Mapping[str, Any]]:
     """Return state, office and body of a request over the office's or the portal's channel.
 
     Raises:
@@ -69,7 +69,7 @@ async def _asked(request: Request) -> tuple[State, Office, Mapping[str, Any]]:
 
 async def asked_of(request: Request) -> tuple[State, Mapping[str, Any]]:
     """Return state and body of a request over that channel, for what is no act; as `_asked`."""
-    state, _, content = await _asked(request)
+    state, _, content = await asked(request)
     return state, content
 
 
@@ -81,7 +81,7 @@ def _prove(state: State, request: Request) -> None:
 
 async def open_act(request: Request) -> Response:
     """Put an act on record."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     now = state.clock.now()
 
     def work(connection: Connection) -> tuple[dict[str, Any], bool]:
@@ -94,7 +94,7 @@ async def open_act(request: Request) -> Response:
 
 async def approve(request: Request) -> Response:
     """Take an officer's signature."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     act_id, now = uuid_of(request.path_params["act"], "act"), state.clock.now()
     certificate = bytes_of(content.get("certificate"), "certificate")
     signature = bytes_of(content.get("signature"), "signature", longest=400)
@@ -113,7 +113,7 @@ async def approve(request: Request) -> Response:
 
 async def withdraw(request: Request) -> Response:
     """Take an open act back."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     act_id, now = uuid_of(request.path_params["act"], "act"), state.clock.now()
 
     def work(connection: Connection) -> dict[str, Any]:
@@ -140,7 +140,7 @@ async def one_act(request: Request) -> Response:
 
 async def query_acts(request: Request) -> Response:
     """Give acts, newest first."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     names = ("state", "kind", "holder", "case", "awaiting", "application", "limit", "before")
     fields.only(content, names)
     before = content.get("before")
@@ -166,7 +166,7 @@ async def query_acts(request: Request) -> Response:
 
 async def open_application(request: Request) -> Response:
     """Put an application on record."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     now = state.clock.now()
 
     def work(connection: Connection) -> tuple[dict[str, object], bool]:
@@ -193,7 +193,7 @@ async def one_application(request: Request) -> Response:
 
 async def query_applications(request: Request) -> Response:
     """Give applications, newest first."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     fields.only(content, ("holder", "state", "limit"))
     holder, limit = _holder(office, content, "holder"), _limit(content)
     states = ("open", "approved", "declined", "enrolled")
@@ -262,7 +262,7 @@ def issue_of(state: State) -> enrolment.Issue:
 
 async def own_act(request: Request) -> Response:
     """Hold or revoke a person's own certificates."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     now = state.clock.now()
 
     def work(connection: Connection) -> dict[str, Any]:
@@ -307,7 +307,7 @@ async def key_compromise(request: Request) -> Response:
 
 async def mass_preview(request: Request) -> Response:
     """Tell what a selection finds; nothing changes."""
-    state, _, content = await _asked(request)
+    state, _, content = await asked(request)
     fields.only(content, ("selection", "reason"))
     if "reason" in content:
         fields.word(content, "reason", REASONS)
@@ -320,7 +320,7 @@ async def mass_preview(request: Request) -> Response:
 
 async def certificates(request: Request) -> Response:
     """Give certificates with their history."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     fields.only(content, ("holder", "serials"))
     holder = _holder(office, content, "holder")
     serials = fields.serials(content, most=MOST_ASKED)
@@ -335,7 +335,7 @@ async def certificates(request: Request) -> Response:
 
 async def devices(request: Request) -> Response:
     """Give a person's phones with the state of their PINs."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     fields.only(content, ("holder",))
     holder = office.holder(fields.fin(content, "holder"))
     found = await state.database(lambda connection: phones.listing(connection, holder))
@@ -344,7 +344,7 @@ async def devices(request: Request) -> Response:
 
 async def remote_keys_of(request: Request) -> Response:
     """Give a person's keys in the centre with the state of their PINs."""
-    state, office, content = await _asked(request)
+    state, office, content = await asked(request)
     fields.only(content, ("holder",))
     holder = office.holder(fields.fin(content, "holder"))
     found = await state.database(lambda connection: remote_keys.listing(connection, holder))
