@@ -11,7 +11,7 @@ from starlette.routing import Route
 from pencere.kernel.errors import Invalid
 from pencere.trust.ceremony import Centre
 from pencere.trust.server.bodies import bytes_of, text_of
-from pencere.trust.server.ra import asked_of
+from pencere.trust.server.ra import asked
 
 _MOST_ADDRESSES = 5
 
