@@ -12,6 +12,7 @@ from cryptography import x509
 from pencere.cli.boot.gateway import PORTAL
 from pencere.cli.commands import gateway_evidence, gateway_join, gateway_why
 from pencere.cli.options import installation_of, parser, subparsers
+from pencere.cli.soak import run as soak
 from pencere.gateway.directory.model import build
 from pencere.gateway.directory.rights import EXAMPLES, Question, explain
 from pencere.gateway.sandbox import SandboxConfig
@@ -39,10 +40,15 @@ def run(arguments: Sequence[str]) -> int:
             ("explain", "say by which agreement a request is allowed, or why it is refused"),
             ("why", "say what the nodes kept of a refusal, by the number in its answer"),
             *gateway_join.ACTIONS,
+            ("soak", "load two nodes, kill at random, and prove that nothing was lost or doubled"),
             *gateway_evidence.ACTIONS,
         ],
     )
     gateway_join.add_options(actions)
+    soaked = actions["soak"]
+    soaked.add_argument("--minutes", default="10", metavar="N", help="default: 10")
+    soaked.add_argument("--seed", type=int, metavar="N", help="the same kills again")
+    soaked.add_argument("--json", action="store_true", help="for machines")
     gateway_evidence.add_options(actions)
     actions["sandbox"].add_argument("--directory", required=True, metavar="FILE")
     actions["sandbox"].add_argument("--port", default="9000", metavar="N")
@@ -59,6 +65,10 @@ def run(arguments: Sequence[str]) -> int:
     given = options.parse_args(arguments)
     if given.action in dict(gateway_evidence.ACTIONS):
         return gateway_evidence.run(given)
+    if given.action == "soak":
+        report = soak.soak(60 * float(given.minutes), seed=given.seed)
+        print(json.dumps(report, indent=1) if given.json else soak.told(report), end="\n")
+        return 0 if report["sound"] else 1
     if given.action == "token":
         return gateway_join.token(installation_of(given), given)
     if given.action == "join":
