@@ -30,6 +30,12 @@ NO_PAGES = {
         "application_keep", "certificates_watch", "remote_key_new", "remote_key_state",
         "remote_key_cancel", "sima_get_file", "sima_callback", "web_eid_challenge",
         "web_eid_token", "sign_in_sima", "sign_in_card_token", "consent_withdraw",
+        "registry_api", "registry_api_systems", "registry_api_system", "registry_api_versions",
+        "registry_api_services", "registry_api_agreements", "registry_api_agreement",
+        "registry_api_uses", "registry_api_figures", "registry_api_code_lists",
+        "registry_api_code_list_file", "registry_api_code_list", "registry_api_code_list_version",
+        "registry_api_code_list_changes", "registry_api_bulk", "registry_api_bulk_file",
+        "registry_api_export", "registry_stable",
     },
     "office": {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
@@ -202,6 +208,12 @@ PUBLIC = [
     "services/driving-licence-first/", "search/?q=pasport", "search/?q=zzzzqqq", "search/",
     "life/car/", "verify/", "verify/?code=abc", "help/", "accessibility/", "personal-data/",
     "about/", "components/", "sign-in/", "sign-in/card/",
+    "registry/", "registry/?q=zzzzqqq", "registry/systems/bpqmi/population/",
+    "registry/systems/bpqmi/population/versions/1/", "registry/agreements/portal-person-own/",
+    "registry/bodies/bpqmi/", "registry/concepts/", "registry/concepts/address/",
+    "registry/graph/", "registry/graph/bodies/idda/", "registry/graph/systems/idda/portal/",
+    "registry/figures/", "registry/codelists/", "registry/codelists/economic-regions/",
+    "registry/codelists/economic-regions/versions/2/", "registry/data/",
 ]  # fmt: skip
 FAULTY = {"verify/?code=abc": 422}
 
@@ -398,6 +410,8 @@ def test_pages_of_the_office(
     walk.open_decision(officer, number)
     walk.decide(officer)
     looker.look(officer)
+    for path in ("", "bodies/idda/", "systems/idda/portal/"):
+        looker.go(officer, f"{platform.office}/az/registry/graph/{path}")
     looker.go(officer, f"{platform.office}/az/devices/")
     looker.go(officer, f"{platform.office}/az/audit/", status=403)
     for name, path in (

@@ -16,7 +16,12 @@ from pencere.web.openregister.domain.snapshot import snapshot
 from pencere.web.openregister.exports import cpsv, dcat
 from pencere.web.openregister.exports.names import CPSV, DCAT, addresses, serialize
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("founded")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("founded"),
+    # rdflib and pyshacl use what rdflib itself announces to remove.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 
 def systems() -> Graph:

@@ -55,6 +55,7 @@ MASTHEAD = {
 FOOTER = {
     "portal": (
         ("verify", "frame.verify"),
+        ("registry", "registry.short"),
         ("open_figures", "frame.figures"),
         ("accessibility", "frame.accessibility"),
         ("personal_data", "frame.personal_data"),

@@ -1,0 +1,1 @@
+"""Who asks whom for what, with the counts that only officers read."""
