@@ -245,17 +245,20 @@ class _Link(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._fail(Trouble.PROTOCOL)
-        except httptools.HttpParserCallbackError:
-            self._fail(self._trouble or Trouble.PROTOCOL)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserCallbackError, httptools.HttpParserError):
             if not self._is_complete:
-                self._fail(Trouble.PROTOCOL)
+                self._fail(self._trouble or Trouble.PROTOCOL)
                 return
             self.is_usable = False  # rubbish behind a complete answer
         if self._is_complete and self._call is not None:
             self._finish()
 
     # httptools
+
+    def on_message_begin(self) -> None:
+        """Begin an answer; a second one in the same bytes was not asked for."""
+        if self._is_complete:
+            raise ValueError("an answer nobody asked for")
 
     def on_status(self, status: bytes) -> None:
         """Take the reason phrase."""

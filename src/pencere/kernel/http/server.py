@@ -342,6 +342,8 @@ class Connection(asyncio.Protocol):
         wait = {_Phase.HEAD: limits.head_s, _Phase.BODY: limits.body_s}.get(
             self._phase, limits.idle_s
         )
+        if self._is_write_paused:
+            wait = limits.write_s  # what was just written found no reader
         self._deadline = self._loop.time() + wait
 
     def _refuse(self, status: int, message: str) -> None:
