@@ -69,14 +69,14 @@ def run(arguments: Sequence[str]) -> int:
         report = soak.soak(60 * float(given.minutes), seed=given.seed)
         print(json.dumps(report, indent=1) if given.json else soak.told(report), end="\n")
         return 0 if report["sound"] else 1
-    if given.action == "token":
-        return gateway_join.token(installation_of(given), given)
-    if given.action == "join":
-        return gateway_join.join(installation_of(given), given)
-    if given.action == "why":
-        return gateway_why.why(installation_of(given), given)
-    if given.action == "explain":
-        return _explain(installation_of(given), given)
+    of_installation = {
+        "token": gateway_join.token,
+        "join": gateway_join.join,
+        "why": gateway_why.why,
+        "explain": _explain,
+    }
+    if given.action in of_installation:
+        return of_installation[given.action](installation_of(given), given)
     file = Path(given.directory)
     if not file.is_file():
         raise Misconfigured(
