@@ -4,7 +4,9 @@ import math
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from pencere.gateway.directory.model import Agreement
 from pencere.gateway.directory.terms import Quota, Rate
+from pencere.gateway.log.quotas import Taken
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.kernel.clock import local_date
 
@@ -21,6 +23,13 @@ def too_fast(agreement: str, rate: Rate, wait_s: float) -> Fault:
     return server_fault(
         Kind.RATE_EXCEEDED, f"{said}; ask again in {after} s", reasons=(said,), retry_after_s=after
     )
+
+
+def not_counted(taken: Taken, terms: Agreement, now: datetime) -> Fault:
+    """Return the fault of a request that its quota does not cover, as far as is known."""
+    if taken is Taken.EXHAUSTED and terms.quota is not None:
+        return too_many(terms.identifier, terms.quota, now)
+    return server_fault(Kind.LOGGING_FAILED, "the quota could not be counted; ask again")
 
 
 def too_many(agreement: str, quota: Quota, now: datetime) -> Fault:

@@ -8,26 +8,22 @@ after a restart too; the answer is in the log, with its leaf of the ledger, befo
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pencere.gateway.directory.rights import decide
-from pencere.gateway.exchange import builtin, consent, limits, refusals
+from pencere.gateway.exchange import consent, limits, refusals
 from pencere.gateway.exchange import core as shared
-from pencere.gateway.exchange.call import Answer, Call
+from pencere.gateway.exchange.call import Call
 from pencere.gateway.exchange.consent import Consented
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.exchange.upstreams import fault_of
-from pencere.gateway.http.client import Failure, Reply
+from pencere.gateway.exchange.serving import Served, Serving
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.quotas import Taken
 from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.signing import Signed
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
-from pencere.gateway.messages.inbox import HEADER, KEY, Arrived, Remembered, is_final
-from pencere.gateway.messages.receipts import digest_of
 from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
@@ -72,34 +68,10 @@ class ProviderExchange:
     """One request of another node."""
 
     __slots__ = (
-        "_arrived",
-        "_block",
-        "_body",
-        "_client",
-        "_consented",
-        "_core",
-        "_directory",
-        "_drafted_at",
-        "_endpoint",
-        "_envelope",
-        "_facts",
-        "_grant",
-        "_head",
-        "_hidden_until",
-        "_is_counted",
-        "_is_sharing",
-        "_outcome",
-        "_peer",
-        "_proof",
-        "_request",
-        "_request_digest",
-        "_request_hash",
-        "_respond",
-        "_seen",
-        "_signed_reply",
-        "_statement",
-        "_target",
-        "_usage",
+        "_block", "_body", "_client", "_consented", "_core", "_directory",
+        "_drafted_at", "_endpoint", "_envelope", "_facts", "_grant", "_head", "_hidden_until",
+        "_is_counted", "_is_sharing", "_outcome", "_peer", "_proof", "_request", "_request_digest",
+        "_request_hash", "_respond", "_seen", "_signed_reply", "_statement", "_target", "_usage",
     )  # fmt: skip
 
     def __init__(self, core: Core, usage: UsageReader, request: Request, respond: Respond) -> None:
@@ -114,7 +86,6 @@ class ProviderExchange:
         self._client = ""
         self._target: ServiceTarget | None = None
         self._consented: Consented | None = None
-        self._arrived: Arrived | None = None
         self._hidden_until: datetime | None = None
 
     # Until the signature holds
@@ -236,17 +207,11 @@ class ProviderExchange:
         self._ask_consent()
 
     def _on_counted(self, taken: Taken) -> None:
-        if taken is Taken.TAKEN:
-            self._ask_consent()
-            return
         terms = self._grant.terms
-        assert terms is not None  # noqa: S101  # its quota was counted
-        assert terms.quota is not None  # noqa: S101
-        self._conclude_fault(
-            limits.too_many(terms.identifier, terms.quota, self._core.now())
-            if taken is Taken.EXHAUSTED
-            else server_fault(Kind.LOGGING_FAILED, "the quota could not be counted; ask again")
-        )
+        if taken is Taken.TAKEN or terms is None:
+            self._ask_consent()
+        else:
+            self._conclude_fault(limits.not_counted(taken, terms, self._core.now()))
 
     def _ask_consent(self) -> None:
         terms = self._grant.terms
@@ -274,10 +239,6 @@ class ProviderExchange:
     def _call(self) -> None:
         target = self._target
         assert target is not None  # noqa: S101  # set before the request was logged
-        handler = builtin.HANDLERS.get(target.code)
-        if handler is None:
-            self._forward(target)
-            return
         call = Call(
             core=self._core,
             usage=self._usage,
@@ -290,110 +251,13 @@ class ProviderExchange:
             facts=self._facts,
             grant=self._grant,
         )
-        handler(call, self._on_answer)
+        Serving(call, self._seen, self._consented, self._on_served).begin()
 
-    def _forward(self, target: ServiceTarget) -> None:
-        core, service = self._core, self._grant.service
-        upstream = core.node_file.current.upstream(service)
-        if upstream is None:
-            raise server_fault(
-                Kind.SERVICE_MISSING_URL, f"Service {target.service} has no address at its node"
-            )
-        timeout_s = upstream.timeout_s or service.timeout_s
-
-        def send() -> None:
-            core.upstreams.send(
-                upstream,
-                target,
-                (self._head.method, self._outgoing(), self._envelope.body),
-                timeout_s=timeout_s,
-                done=self._on_upstream,
-            )
-
-        self._arrived = self._message()
-        if self._arrived is None:
-            send()
-            return
-
-        def on_admitted(known: Remembered | Fault | None) -> None:
-            if known is None:
-                send()
-            elif isinstance(known, Fault):
-                self._conclude_fault(known)
-            else:
-                self._conclude(known.status, "", known.headers, known.body)
-
-        core.inbox.admit(self._arrived, timeout_s + core.config.link_margin_s, on_admitted)
-
-    def _message(self) -> Arrived | None:
-        """Return what a message that must arrive is known by; None for any other request."""
-        if head.lookup(self._head.headers).get(HEADER) is None:
-            return None
-        digest = digest_of(
-            self._head.method, self._head.target, self._head.headers, self._envelope.body
-        )
-        return Arrived(
-            self._client,
-            self._facts.message_id,
-            digest,
-            self._grant.service.identifier,
-            self._statement.exchange,
-            self._core.now(),
-        )
-
-    def _outgoing(self) -> head.Headers:
-        """Return the headers for the service: the signed ones, and under which terms it answers.
-
-        The other node is not believed to have dropped what only this one may say.
-        """
-        carried = self._seen.onto(self._head.headers)
-        headers = [pair for pair in carried if pair[0].lower() not in head.TERMS]
-        if self._arrived is not None:
-            # One key for all attempts: the service's own guard against doing it twice.
-            headers = [pair for pair in headers if pair[0].lower() not in {KEY, HEADER}]
-            headers.append((KEY, self._facts.message_id.encode("latin-1")))
-        terms = self._grant.terms
-        if terms is not None:
-            headers.append((b"pencere-agreement", terms.identifier.encode("utf-8")))
-            fields = self._consented.fields if self._consented is not None else terms.fields
-            if fields:
-                headers.append((b"pencere-fields", ",".join(fields).encode("ascii")))
-        return headers
-
-    def _on_upstream(self, reply: Reply | Failure) -> None:
-        self._seen.answer_in_s = self._core.loop.time()
-        if isinstance(reply, Failure):
-            fault = fault_of(reply, self._grant.service.identifier)
-            self._remember(None, lambda: self._conclude_fault(fault))
-            return
-        headers = head.from_provider(reply.headers)
-        answer = Remembered(reply.status, headers, reply.body) if is_final(reply.status) else None
-        self._remember(
-            answer, lambda: self._conclude(reply.status, reply.reason, headers, reply.body)
-        )
-
-    def _remember(self, answer: Remembered | None, then: Callable[[], None]) -> None:
-        """Of a message, keep the last word of its service before anybody hears it."""
-        core = self._core
-        if self._arrived is None:
-            then()
-            return
-
-        def on_kept(is_kept: bool) -> None:
-            if is_kept:
-                then()
-            else:
-                self._conclude_fault(
-                    server_fault(Kind.LOGGING_FAILED, "the answer could not be kept; ask again")
-                )
-
-        core.inbox.keep(self._arrived, answer, core.now(), on_kept)
-
-    def _on_answer(self, answer: Answer | Fault) -> None:
+    def _on_served(self, answer: Served | Fault) -> None:
         if isinstance(answer, Fault):
             self._conclude_fault(answer)
         else:
-            self._conclude(answer[0], "", answer[1], answer[2])
+            self._conclude(*answer)
 
     def _conclude(self, status: int, reason: str, headers: head.Headers, body: bytes) -> None:
         self._outcome = ("answered", status, "")
@@ -499,13 +363,19 @@ class ProviderExchange:
         self._respond(200, [(b"content-type", wire.MEDIA_TYPE)], envelope)
 
     def _draft_fault(self, fault: Fault) -> evidence.Statement:
-        self._keep_refusal(fault)
+        status = _STYLE.status(fault)
+        self._core.refusals.add(
+            refusals.of_peer(
+                self._core, fault, exchange=self._statement.exchange, client=self._client,
+                target=self._target, method=self._head.method, facts=self._facts, status=status,
+            )
+        )  # fmt: skip
         body = json.dumps(fault.to_node()).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"pencere-fault", fault.kind.name.encode("ascii")),
         ]
-        return self._draft(_STYLE.status(fault), "", headers, body)
+        return self._draft(status, "", headers, body)
 
     def _draft(
         self, status: int, reason: str, headers: head.Headers, body: bytes
@@ -532,21 +402,6 @@ class ProviderExchange:
             head=head.digest(block),
             body=head.digest(body) if body else None,
             request=self._request_digest,
-        )
-
-    def _keep_refusal(self, fault: Fault) -> None:
-        core = self._core
-        core.refusals.add(
-            refusals.of_peer(
-                core,
-                fault,
-                exchange=self._statement.exchange,
-                client=self._client,
-                target=self._target,
-                method=self._head.method,
-                facts=self._facts,
-                status=_STYLE.status(fault),
-            )
         )
 
     def _finish(self, fault: str) -> None:
