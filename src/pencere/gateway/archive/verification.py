@@ -39,7 +39,7 @@ class Verified:
     @property
     def complete(self) -> bool:
         """Say whether nothing is missing and nothing was changed."""
-        return not self.findings and self.manifests > 0
+        return not self.findings
 
 
 def verify(
@@ -91,7 +91,7 @@ def verify(
         _files(found, store, there, manifest, secrets)
         before = (manifest, digest)
     found.findings += [Finding("archive.unknown_file", one) for one in names if one not in listed]
-    if not last:
+    if not last and known is None:
         found.findings.append(Finding("archive.empty", "-"))
     return found
 

@@ -171,7 +171,7 @@ def _readme(about: Mapping[str, Any]) -> str:
         ("consumer", about["consumer"]),
         ("represented", about["represented"]),
         ("service", about["service"]),
-        ("endpoint", f"{about['method']} {about['endpoint']}"),
+        ("endpoint", about["endpoint"]),
         ("purpose", about["purpose"]),
         ("legal_basis", about["legal_basis"]),
         ("case", about["case_number"]),
