@@ -47,6 +47,8 @@ class Metrics:
                 ("monitoring_queue", "Monitoring records that wait."),
                 ("monitoring_dropped", "Monitoring records dropped since start."),
                 ("spans_dropped", "Spans dropped since start."),
+                ("messages_waiting", "Stored messages that are not delivered yet."),
+                ("messages_dead", "Stored messages that nobody took."),
             )
         }
 

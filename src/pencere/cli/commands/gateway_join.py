@@ -5,6 +5,7 @@ import base64
 import contextlib
 import ipaddress
 import json
+import os
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,7 @@ def add_options(actions: dict[str, argparse.ArgumentParser]) -> None:
 
 def token(installation: Installation, given: argparse.Namespace) -> int:
     """Make a token in the register of this installation and print it, once."""
+    os.environ.update(installation.environment())
     web.set_up()
     # Models can be imported only when Django is set up.
     from pencere.web.stateregister.domain import joining  # noqa: PLC0415
