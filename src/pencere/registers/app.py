@@ -3,6 +3,7 @@
 create_app(Config(database_url=..., secret=..., country=Country.load("az")))
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pencere.registers.engine import open_registers
 from pencere.registers.lint import load_registers
 from pencere.registers.metrics import Metrics
 from pencere.registers.openapi import describe, describe_one
+from pencere.registers.outbox import EventPort, Outbox
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Config:
     country: Country
     clock: Clock = field(default_factory=SystemClock)
     ledger: Callable[[], dict[str, object]] | None = None
+    # Where events of writes are handed over; None: they are kept.
+    events: EventPort | None = None
 
 
 _BASE = "/v1/{subsystem}/{register}"
@@ -54,7 +58,15 @@ def create_app(config: Config) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_registers(config.database_url, definitions, config.clock) as registers:
             app.state.registers = registers
-            yield
+            if config.events is None:
+                yield
+                return
+            task = asyncio.create_task(Outbox(registers, config.events).run())
+            try:
+                yield
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     app = Starlette(routes=_routes(), lifespan=lifespan)
     app.state.bearer = config.secret

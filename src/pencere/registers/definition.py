@@ -14,6 +14,7 @@ from pencere.kernel.canonical import sha256_of
 from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
+from pencere.registers.events import EventRule, read_events
 from pencere.registers.numbering import Numbering
 
 KeyKind = Literal["unique", "forever", "lookup", "blocking"]
@@ -77,6 +78,7 @@ class Definition:
     content: Mapping[str, object]
     sha256: bytes
     file: Path
+    events: tuple[EventRule, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -145,7 +147,13 @@ def read_definition(path: Path) -> Definition:
         content=content,
         sha256=digest,
         file=path,
+        events=read_events(top, _names(schema)),
     )
+
+
+def _names(schema: Mapping[object, object]) -> tuple[str, ...]:
+    properties = schema.get("properties")
+    return tuple(str(name) for name in properties) if isinstance(properties, Mapping) else ()
 
 
 def register_files(country: Country) -> list[Path]:

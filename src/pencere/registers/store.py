@@ -364,3 +364,21 @@ async def version_of(
     )
     assert row is not None  # noqa: S101  # the idempotency row was written with it
     return row["state"], row["valid_from"], json.loads(row["data"])
+
+
+async def keep_event(  # noqa: PLR0913  # an event is all of these
+    connection: Connection,
+    *,
+    system: str,
+    type: str,  # noqa: A002  # the word of the protocol
+    key: str,
+    person: str | None,
+    data: Mapping[str, object],
+    at: datetime,
+) -> None:
+    """Keep an event until the node has it."""
+    await connection.execute(
+        "insert into registers.event_outbox (system, type, key, person, data, at)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        system, type, key, person, json.dumps(data), at,
+    )  # fmt: skip

@@ -288,7 +288,26 @@ class _Writing:
         new = version.version == 1
         await store.store_current(self.connection, self.register.number, now, new=new)
         await store.store_version(self.connection, version, now.head)
+        if not over:
+            await self._tell(version, current.data)
         return now
+
+    async def _tell(self, version: Version, before: Mapping[str, object]) -> None:
+        """Keep what others subscribe to, in the transaction of the write."""
+        definition = self.register.definition
+        system, _, _ = definition.code.partition("/")
+        for rule in definition.events:
+            said = rule.content(version.op, before, version.data)
+            if said is not None:
+                await store.keep_event(
+                    self.connection,
+                    system=f"{definition.owner}/{system}",
+                    type=rule.type,
+                    key=f"{definition.code}/{version.record}/{version.version}/{rule.type}",
+                    person=str(version.data[definition.subject]) if definition.subject else None,
+                    data=said,
+                    at=version.recorded_at,
+                )
 
     async def _rekey(
         self, record: int, before: Mapping[str, object], after: Mapping[str, object]

@@ -31,7 +31,7 @@ def write_node_files(installation: Installation, country: Country) -> None:
     for node in NODES:
         write_node_file(
             installation.run / f"{node.role}.json",
-            clients=_clients(installation, node),
+            clients=_clients(installation, node, _publishers(country)),
             services={
                 subsystem: {
                     "url": f"{installation.address('registers')}/v1/{subsystem.rpartition('/')[2]}",
@@ -46,11 +46,21 @@ def write_node_files(installation: Installation, country: Country) -> None:
         )
 
 
-def _clients(installation: Installation, node: Node) -> dict[str, str]:
+def _publishers(country: Country) -> tuple[str, ...]:
+    """Return the systems whose registers publish events."""
+    found = {
+        f"{one.owner}/{one.code.partition('/')[0]}"
+        for one in load_registers(country).values()
+        if one.events
+    }
+    return tuple(sorted(found))
+
+
+def _clients(installation: Installation, node: Node, publishers: tuple[str, ...]) -> dict[str, str]:
     if node.role == "gateway-portal":
         return {PORTAL: installation.secret("client/portal")}
-    # Systems of the demonstration that ask and are not asked.
+    # Systems of the demonstration that ask and are not asked, and registers that publish.
     return {
         f"AZ/GOV/{system}": installation.secret(f"client/{system.replace('/', '-')}")
-        for system in CONSUMERS
+        for system in (*CONSUMERS, *publishers)
     }

@@ -92,10 +92,10 @@ async def _publish(  # noqa: PLR0913, PLR0917  # an event has many parts
 
 
 async def _read(core: Core, client: str, whole: str, query: str, respond: Respond) -> None:
-    after, wait_s, since = _asked(query)
+    after, wait_s, since, most = _asked(query)
     until = core.loop.time() + wait_s
     while True:
-        found = await core.arrivals.after(client, whole, after, since, _MOST)
+        found = await core.arrivals.after(client, whole, after, since, most)
         left = until - core.loop.time()
         if found or left <= 0 or core.is_stopping:
             break
@@ -112,17 +112,18 @@ async def _acknowledge(core: Core, client: str, whole: str, number: int, respond
     respond(200, _JSON, json.dumps({"number": number, "acknowledged": count}).encode())
 
 
-def _asked(query: str) -> tuple[int, float, datetime | None]:
+def _asked(query: str) -> tuple[int, float, datetime | None, int]:
     try:
         values = parse_qs(query, strict_parsing=bool(query), max_num_fields=5)
         after = int(values.get("after", ["0"])[-1])
         wait_s = min(max(float(values.get("wait", ["0"])[-1]), 0.0), _LONGEST_WAIT_S)
         since = datetime.fromisoformat(values["since"][-1]) if "since" in values else None
+        most = min(max(int(values.get("limit", [str(_MOST)])[-1]), 1), _MOST)
         if not 0 <= after < 2**63 or (since is not None and since.tzinfo is None):
             raise ValueError("out of range")  # noqa: TRY301
     except ValueError as problem:
         raise _unreadable() from problem
-    return after, wait_s, since
+    return after, wait_s, since, most
 
 
 def _unreadable() -> Fault:

@@ -14,6 +14,8 @@ BUILT_IN = {
     "findUsage": (("POST", "**"), ("GET", "/v2/*"), ("GET", "/v3/*")),
     "getSuppressions": (("POST", "**"),),
 }
+# Subscriptions: which types of events, says the agreement.
+SUBSCRIPTION = "deliverEvent"
 DEMANDS = ("purpose", "legal-basis", "case", "person", "user")
 Endpoints = tuple[tuple[str, str], ...]
 
@@ -78,7 +80,7 @@ class ExchangeData:
 _KEYS_OF_AGREEMENT = frozenset(
     {
         "consumer", "service", "access", "purposes", "bases", "demands", "from", "until",
-        "fields", "represents", "rate", "quota", "consent", "suppress",
+        "fields", "represents", "rate", "quota", "consent", "suppress", "events",
     }
 )  # fmt: skip
 _TOP_KEYS = frozenset(
@@ -104,8 +106,11 @@ def read_exchange(country: Country) -> ExchangeData:
         system, _, code = key.rpartition("/")
         if system not in systems:
             raise top.child("services").wrong(key, f"{next(iter(systems))}/service")
-        _known(node, _LANGUAGES | {"demands"})
-        services[key] = ServiceEntry(key, system, code, node.own_text(), every, _demands(node))
+        _known(node, _LANGUAGES | {"demands", "types"})
+        opened = every
+        if node.has("types"):
+            opened = tuple(("EVENT", f"/{one}") for one in node.strings("types", ("moved",)))
+        services[key] = ServiceEntry(key, system, code, node.own_text(), opened, _demands(node))
     agreements = tuple(
         _agreement(key, node, country, systems, services, accesses)
         for key, node in top.children("agreements").items()
@@ -161,7 +166,7 @@ def _agreement(  # noqa: PLR0913, PLR0917 - an agreement names all of these
     provider, _, code = service.rpartition("/")
     if consumer not in systems:
         raise node.wrong("consumer", next(iter(systems)))
-    is_built_in = code in BUILT_IN and provider in systems
+    is_built_in = (code in BUILT_IN or code == SUBSCRIPTION) and provider in systems
     if not is_built_in and service not in services:
         raise node.wrong("service", next(iter(services)))
     access = "" if is_built_in else node.string("access", next(iter(accesses)))
@@ -182,7 +187,7 @@ def _agreement(  # noqa: PLR0913, PLR0917 - an agreement names all of these
         consumer=consumer,
         provider=provider,
         service_code=code,
-        endpoints=BUILT_IN[code] if is_built_in else accesses[access],
+        endpoints=_opened(node, code) if is_built_in else accesses[access],
         purposes=purposes,
         legal_bases=tuple(sorted({*bases, *(country.purposes[one].basis for one in purposes)})),
         demands=_demands(node),
@@ -195,6 +200,16 @@ def _agreement(  # noqa: PLR0913, PLR0917 - an agreement names all of these
         consent=_flag(node, "consent"),
         suppress=_mapping(node, "suppress", {"bases": ["an act"], "days": 30}),
     )
+
+
+def _opened(node: Node, code: str) -> Endpoints:
+    """Return what an agreement about a service of the node itself opens."""
+    if code != SUBSCRIPTION:
+        return BUILT_IN[code]
+    types = node.strings("events", ("moved",))
+    if not types:
+        raise node.wrong("events", ["moved"])
+    return tuple(("POST", f"/{one}") for one in types)
 
 
 def _mapping(node: Node, key: str, example: dict[str, object]) -> Mapping[str, object] | None:

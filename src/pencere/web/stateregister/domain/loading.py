@@ -138,8 +138,8 @@ def _load_service(key: str, data: ExchangeData, systems: Mapping[str, System]) -
     system = systems[entry.system]
     defaults = {
         "names": entry.names.as_mapping(),
-        "kind": "OPENAPI",
-        "description": "/openapi.json",
+        "kind": "REST" if entry.code == "events" else "OPENAPI",
+        "description": "" if entry.code == "events" else "/openapi.json",
         "endpoints": [list(pair) for pair in entry.endpoints],
         "demands": list(entry.demands),
         "is_active": True,
