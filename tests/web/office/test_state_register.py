@@ -22,7 +22,7 @@ from tests.web.stateregister.conftest import (
 
 from pencere.kernel.clock import FixedClock
 from pencere.web.cases.domain.signing import Asked
-from pencere.web.office.state_register import accords as accord_pages
+from pencere.web.office.state_register import accord_signing as accord_pages
 from pencere.web.people.models import Person
 from pencere.web.stateregister.models import Accord, Agreement, Application, Node, System
 

@@ -12,7 +12,15 @@ from pencere.documents.formats.reading import read
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Conflict, PencereError, Refused
 from pencere.web.notifications.models import Message
-from pencere.web.stateregister.domain import accords, founding, loading, reading, reminders, signing
+from pencere.web.stateregister.domain import (
+    accords,
+    agreements,
+    founding,
+    loading,
+    reading,
+    reminders,
+    signing,
+)
 from pencere.web.stateregister.domain.accord_terms import checks
 from pencere.web.stateregister.domain.directory import directory_content
 from pencere.web.stateregister.domain.offices import Actor
@@ -227,13 +235,13 @@ def test_a_suspended_agreement_leaves_the_directory_and_comes_back(
     name, at = "portal-person-own", clock.now()
     guard = officers["holder_signatory"]
     with pytest.raises(Refused):
-        accords.suspend(name, actor=officers["signatory"], reason="Yoxlama gedir", at=at)
-    accords.suspend(name, actor=guard, reason="Yoxlama aparılır", at=at)
+        agreements.suspend(name, actor=officers["signatory"], reason="Yoxlama gedir", at=at)
+    agreements.suspend(name, actor=guard, reason="Yoxlama aparılır", at=at)
     suspended = in_directory(name)
     loading.load_country(Country.load("az"))
     founding.found(Country.load("az"), at=at)
     after_up = in_directory(name)
-    accords.resume(name, actor=guard, reason="Yoxlama bitdi, hər şey qaydasındadır", at=at)
+    agreements.resume(name, actor=guard, reason="Yoxlama bitdi, hər şey qaydasındadır", at=at)
 
     assert (suspended, after_up) == (None, None)
     assert in_directory(name) is not None
@@ -247,7 +255,7 @@ def test_notice_ends_an_agreement_after_its_days_and_then_it_leaves_the_director
     sign(row, "consumer")
     sign(row, "provider")
 
-    ended = accords.terminate(row.agreement_id, actor=officers["signatory"],
+    ended = agreements.terminate(row.agreement_id, actor=officers["signatory"],
                               reason="Məlumat artıq lazım deyil", at=clock.now())  # fmt: skip
     until = in_directory(row.agreement_id)
     assert until is not None

@@ -2,7 +2,15 @@
 
 from django.urls import path, re_path
 
-from pencere.web.office.state_register import accords, applications, nodes, systems, tasks
+from pencere.web.office.state_register import (
+    accord_signing,
+    accords,
+    agreements,
+    applications,
+    nodes,
+    systems,
+    tasks,
+)
 
 _APPLICATION = "register/applications/<str:number>/"
 _ACCORD = "register/accords/<str:number>/"
@@ -28,19 +36,21 @@ urlpatterns = [
     path(_ACCORD, accords.show, name="register_accord"),
     path(f"{_ACCORD}edit/", accords.edit, name="register_accord_edit"),
     path(f"{_ACCORD}step/", accords.do, name="register_accord_step"),
-    path(f"{_ACCORD}sign/", accords.sign, name="register_accord_sign"),
-    path(f"{_ACCORD}wait/", accords.wait, name="register_accord_wait"),
-    path(f"{_ACCORD}state/", accords.state, name="register_accord_state"),
-    path(f"{_ACCORD}cancel/", accords.cancel, name="register_accord_cancel"),
+    path(f"{_ACCORD}sign/", accord_signing.sign, name="register_accord_sign"),
+    path(f"{_ACCORD}wait/", accord_signing.wait, name="register_accord_wait"),
+    path(f"{_ACCORD}state/", accord_signing.state, name="register_accord_state"),
+    path(f"{_ACCORD}cancel/", accord_signing.cancel, name="register_accord_cancel"),
     re_path(
         r"^register/accords/(?P<number>[A-Z0-9-]+)/file\.(?P<kind>pdf|asics)$",
-        accords.file,
+        accord_signing.file,
         name="register_accord_file",
     ),
-    path("register/agreements/<str:agreement_id>/", accords.agreement, name="register_agreement"),
+    path(
+        "register/agreements/<str:agreement_id>/", agreements.agreement, name="register_agreement"
+    ),
     path(
         "register/agreements/<str:agreement_id>/step/",
-        accords.agreement_do,
+        agreements.agreement_do,
         name="register_agreement_step",
     ),
     path("register/nodes/", nodes.show, name="register_nodes"),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from pencere.kernel.clock import local_date
-from pencere.web.stateregister.domain import accords
+from pencere.web.stateregister.domain import agreements as agreements_in_force
 from pencere.web.stateregister.domain.applications import ABOUT, name_of, waiting_roles
 from pencere.web.stateregister.domain.offices import PROPOSER, SUPERVISOR
 from pencere.web.stateregister.domain.recording import record
@@ -69,4 +69,4 @@ def agreements(*, at: datetime) -> int:
             for body in {row.consumer.owner_id, row.provider.owner_id}:
                 tell_role(PROPOSER, body, "ends_soon", key=f"{row.id}:{row.last_day}:{days}",
                           subject=row.id, at=at, number=row.id, day=row.last_day)  # fmt: skip
-    return accords.end_what_is_over(at=at)
+    return agreements_in_force.end_what_is_over(at=at)

@@ -19,7 +19,8 @@ from pencere.trust import advanced
 from pencere.trust.validation import StatusSource
 from pencere.web.leaves import add_leaf
 from pencere.web.people.vault import vault
-from pencere.web.stateregister.domain.accords import ABOUT, put_in_force
+from pencere.web.stateregister.domain.accords import ABOUT
+from pencere.web.stateregister.domain.agreements import put_in_force
 from pencere.web.stateregister.domain.offices import SIGNATORY, Actor
 from pencere.web.stateregister.domain.reading import document
 from pencere.web.stateregister.domain.recording import record
