@@ -35,7 +35,9 @@ LIES = {
     "no HTTP": (b"220 mail.example ESMTP\r\n", IO_ERROR),
     "nothing": (b"", IO_ERROR),
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-", IO_ERROR),
-    "a head without end": (b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 400_000, (413, "server.serverproxy.io_error")),
+    "a head without end": (
+        b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 400_000, (413, "server.serverproxy.io_error"),
+    ),
     "a switch of protocols": (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
         IO_ERROR,

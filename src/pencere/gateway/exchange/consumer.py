@@ -6,19 +6,19 @@ in the log.
 """
 
 import hashlib
-import json
 import logging
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from pencere.gateway.clients import problem_of
-from pencere.gateway.directory.model import Directory, NodeEntry
+from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange import refusals
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.http.client import Failure, Reply, Trouble
+from pencere.gateway.exchange.identity import identify
+from pencere.gateway.exchange.peer_faults import carried_fault, network_fault, node_fault
+from pencere.gateway.http.outcomes import Failure, Reply, Trouble
 from pencere.gateway.log.rows import RequestRow, ResponseRow
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.observation import Observation
@@ -33,12 +33,13 @@ from pencere.gateway.wire.faults import (
 )
 from pencere.gateway.wire.identifiers import (
     ServiceTarget,
-    parse_client,
     parse_server,
     parse_target,
 )
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
+
+__all__ = ["ConsumerExchange", "answer_fault", "handle", "identify"]
 
 log = logging.getLogger(__name__)
 SIDE = "consumer"
@@ -75,29 +76,6 @@ def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -
     )
     core.refusals.add(refusals.of_client(core, request, fault, status))
     respond(status, headers, body)
-
-
-def identify(core: Core, directory: Directory, request: Request) -> str:
-    """Return the system that asks at this node's own port, proved by its certificate or key."""
-    raw = request.header(b"x-road-client")
-    if raw is None:
-        raise client_fault(
-            Kind.INVALID_CLIENT_IDENTIFIER,
-            "Required client identifier is missing. Example: X-Road-Client: AZ/GOV/idda/portal",
-        )
-    client = parse_client(raw.decode("latin-1"))
-    node = directory.nodes.get(core.config.node)
-    if client not in directory.members or node is None or client not in node.serves:
-        raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
-    known = core.node_file.current
-    if not known.is_open:
-        key = request.header(b"pencere-client-key") or b""
-        problem = problem_of(known.clients, client, key, request.peer)
-        if problem:
-            raise client_fault(
-                Kind.SSL_AUTHENTICATION_FAILED, f"{problem}. The operator of the node can tell why"
-            )
-    return client
 
 
 class ConsumerExchange:
@@ -296,9 +274,9 @@ class ConsumerExchange:
         """Verify the answer before any of it is used; keep it for the client."""
         peer = self._peers[0]
         if isinstance(reply, Failure):
-            raise client_fault(*_network_fault(reply, peer))
+            raise client_fault(*network_fault(reply, peer))
         if reply.status != 200:
-            fault = _node_fault(reply, peer)
+            fault = node_fault(reply, peer)
             if fault.kind is Kind.STOPPING:
                 self._is_undone = True
                 self._core.peers.shun(peer)
@@ -334,9 +312,9 @@ class ConsumerExchange:
         kind = values.get(b"pencere-fault")
         if kind == b"REPLAYED" and self._lost is not None:
             # It had taken the request; how far it came with it is not known.
-            raise client_fault(*_network_fault(self._lost, peer))
+            raise client_fault(*network_fault(self._lost, peer))
         if kind is not None:
-            self._fault = _carried_fault(kind, packed.body)
+            self._fault = carried_fault(kind, packed.body)
         else:
             self._answer = (answer, packed.body)
         return self._row(
@@ -430,40 +408,3 @@ class ConsumerExchange:
         if self._is_sharing:
             self._is_sharing = False
             self._core.shares.give_back(Side.CLIENT, self._client)
-
-
-def _network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
-    message = f"Node {peer.identifier}: {failure.trouble.value}"
-    if failure.trouble is Trouble.WRONG_PEER:
-        return Kind.SSL_AUTHENTICATION_FAILED, message
-    if failure.trouble is Trouble.TIMEOUT:
-        return Kind.TIMEOUT, message
-    if failure.trouble is Trouble.TOO_LARGE:
-        return Kind.MESSAGE_TOO_LARGE, message
-    if failure.trouble is Trouble.STOPPING:
-        return Kind.STOPPING, message
-    if failure.trouble is Trouble.BUSY:
-        return Kind.OVERLOADED, message
-    if failure.trouble is Trouble.LOST and not failure.is_unseen:
-        # Under TLS 1.3 a refused certificate shows as a bare end after the handshake.
-        message += "; it may have failed, or not accept this node's certificate"
-    return Kind.NETWORK_ERROR, message
-
-
-def _node_fault(reply: Reply, peer: NodeEntry) -> Fault:
-    """What the other node refused before it could sign an answer to this request."""
-    try:
-        content = json.loads(reply.body)
-        return Fault.from_node(content["kind"], content)
-    except (ValueError, KeyError, TypeError):
-        return client_fault(
-            Kind.NETWORK_ERROR, f"Node {peer.identifier} answered with status {reply.status}"
-        )
-
-
-def _carried_fault(kind: bytes, body: bytes) -> Fault:
-    try:
-        content = json.loads(body)
-        return Fault.from_node(kind.decode("ascii"), content)
-    except (ValueError, KeyError, TypeError):
-        return client_fault(Kind.INCONSISTENT_RESPONSE, "the other node's fault is unreadable")
