@@ -122,7 +122,7 @@ def certificates(name: str, key: str) -> list[x509.Certificate]:
 
 
 def _warning(code: str, language: str) -> str:
-    known = texts("reasons").get(code)
+    known = texts("warnings").get(code)
     return f"  {code}" if known is None else f"  {known.in_language(language)} ({code})"
 
 
