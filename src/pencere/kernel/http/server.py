@@ -62,17 +62,10 @@ class HttpServer:
         self._sweep: asyncio.TimerHandle | None = None
 
     async def start(
-        self,
-        host: str,
-        port: int,
-        tls: ssl.SSLContext | None = None,
-        *,
+        self, host: str, port: int, tls: ssl.SSLContext | None = None, *,
         is_port_shared: bool = False,
-    ) -> tuple[str, int]:
-        """Listen; return the address (port 0 picks one).
-
-        `is_port_shared` lets other processes listen there too; the kernel deals out callers.
-        """
+    ) -> tuple[str, int]:  # fmt: skip
+        """Listen; return the address (port 0 picks one). Other processes may share the port."""
         loop = asyncio.get_running_loop()
         self._server = await self.listen(host, port, tls, is_port_shared=is_port_shared)
         self._sweep = loop.call_later(1.0, self._on_sweep, loop)
@@ -236,14 +229,10 @@ class Connection(asyncio.Protocol):
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; count and drop a trailer.
-
-        A trailer comes after the checks of the head: appended, it could say who asks.
-        """
+        """Take a header; a trailer is dropped: behind the head's checks it could say who asks."""
         self._count_head(len(name) + len(value) + 4)
-        if self._phase is _Phase.BODY:
-            return
-        self._headers.append((name, value))
+        if self._phase is not _Phase.BODY:
+            self._headers.append((name, value))
         if len(self._headers) > self._limits.header_count:
             self._stop_parsing(431, "the request has more headers than this node takes")
 
