@@ -186,7 +186,8 @@ def _described(one: OpenSystem, now: Snapshot, content: Mapping[str, Any]) -> di
         "kind": words.word("kind", str(content.get("kind", "system"))),
         "operator": operator,
         "operator_names": body_names(operator),
-        "persons": persons.get("count", 0),
+        # Thousands apart by a space that does not break, as all three languages write them.
+        "persons": f"{persons.get('count', 0):,}".replace(",", "\u00a0"),
         "who": [words.word("who", who) for who in persons.get("who", ())],
         "classes": [words.word("personal_class", c) for c in content.get("personal_classes", ())],
         "bases": [(act_names(b["act"]), b.get("article", "")) for b in
