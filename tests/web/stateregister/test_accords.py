@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from tests.web.stateregister.conftest import Pens
 
 from pencere.countries.country import Country
@@ -281,3 +282,18 @@ def test_the_directory_says_what_the_country_s_data_says(founded: None) -> None:
     assert directory_content("AZ") == content
     assert first == set(Agreement.objects.filter(is_active=True).values_list("id", flat=True))
     assert Description.objects.count() == described
+
+
+@override_settings(ROOT_URLCONF="pencere.web.urls.portal")
+def test_the_code_on_the_document_says_who_has_signed(
+    to_sign: ToSign, sign: Any, client: Any
+) -> None:
+    row = to_sign()
+    sign(row, "consumer")
+    before = client.get(f"/en/verify/{row.code}/").content.decode()
+    sign(row, "provider")
+    after = client.get(f"/en/verify/{row.code}/").content.decode()
+
+    assert (before.count("has signed"), before.count("has not signed")) == (1, 1)
+    assert "not in force" in before
+    assert (after.count("has signed"), "not in force" in after) == (2, False)

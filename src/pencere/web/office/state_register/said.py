@@ -165,7 +165,8 @@ def _value(key: str, value: Any) -> str:  # noqa: C901, PLR0911 - one line a kin
                                         value["address"])))  # fmt: skip
     if key == "persons":
         who = ", ".join(code_word("who", one) for one in value["who"])
-        return f"{value['count']} ({who})" if who else str(value["count"])
+        count = f"{value['count']:,}".replace(",", "\u00a0")
+        return f"{count} ({who})" if who else count
     if key == "personal_classes":
         return code_word("personal_class", str(value))
     if isinstance(value, dict):

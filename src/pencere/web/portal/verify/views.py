@@ -23,6 +23,8 @@ from pencere.web.issued.domain.sealing import anchors
 from pencere.web.issued.models import IssuedDocument
 from pencere.web.issued.models.document import Status
 from pencere.web.rules import public, rule
+from pencere.web.stateregister.domain.reading import accord_by_code
+from pencere.web.stateregister.models import Accord, Force
 from pencere.web.texts import current_language, t
 
 LARGEST_BYTES = 10 * 1024 * 1024
@@ -85,6 +87,9 @@ def by_code(request: HttpRequest, code: str) -> HttpResponse:
     except Invalid:
         return _form(request, code=code, errors={"code": t("verify.bad_code")}, status=422)
     except Missing:
+        accord = accord_by_code(parse_code(code))
+        if accord is not None:
+            return _page(request, _of_accord(accord))
         answer = Answer("red", t("verify.bad"), t("verify.unknown_code"), ())
         return _page(request, answer, status=404)
     return _page(request, _of_document(document, t("verify.code_note")))
@@ -152,6 +157,24 @@ def _of_signature(one: SignatureReport) -> SignatureShown:
     heading = t(f"verify.signature_{one.verdict.value}")
     reasons = tuple(_reason(code) for code in one.reasons)
     return SignatureShown(LIGHTS[one.verdict], heading, tuple(rows), reasons)
+
+
+def _of_accord(accord: Accord) -> Answer:
+    """Say of an agreement on exchange who has signed it and whether it counts."""
+    language = current_language()
+    signed = {one.side for one in accord.signatures.all()}
+    rows = tuple(
+        (
+            system.owner.names[language],
+            t("stateregister.verify.signed") if side in signed else t("stateregister.verify.not"),
+        )
+        for side, system in (("consumer", accord.consumer), ("provider", accord.provider))
+    )
+    kind = (t("verify.kind"), t("stateregister.verify.kind", number=accord.number))
+    right = accord.rights.filter(is_active=True, force=Force.IN_FORCE).first()
+    if right is not None:
+        return Answer("green", t("verify.good"), t("verify.code_note"), (kind, *rows))
+    return Answer("amber", t("stateregister.verify.no_force"), "", (kind, *rows))
 
 
 def _of_document(document: IssuedDocument, note: str) -> Answer:

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from pencere.kernel.alphabet import fold
 from pencere.kernel.errors import Missing
 from pencere.web.stateregister.models import (
+    Accord,
     Act,
     Agreement,
     Description,
@@ -127,6 +128,12 @@ def document(sha256: bytes) -> Document:
     if found is None:
         raise Missing("stateregister.no_document")
     return found
+
+
+def accord_by_code(code: str) -> Accord | None:
+    """Return the accord on whose document this code is printed; None for none."""
+    found = Accord.objects.select_related("consumer__owner", "provider__owner")
+    return found.filter(code=code).first() if code else None
 
 
 def _newest(of: QuerySet[System]) -> Iterator[tuple[int, dict[str, Any]]]:
