@@ -38,7 +38,7 @@ def block(page: str, kind: str, number: int = 0) -> str:
 def test_the_worked_bytes_of_the_spec_pages_are_what_the_code_makes() -> None:
     key = load_pem_public_key(block("evidence.md", "pem").encode())
     assert isinstance(key, ec.EllipticCurvePublicKey)
-    message = envelope.unpack(bytes.fromhex(block("node-link.md", "hex").replace("\n", "")))
+    message = envelope.unpack(bytes.fromhex(block("node-link.md", "hex", -1).replace("\n", "")))
     proof = evidence.parse_evidence(message.evidence)
     parsed = head.parse_request(message.head)
     statement = evidence.Statement(
@@ -67,7 +67,7 @@ def test_the_worked_bytes_of_the_spec_pages_are_what_the_code_makes() -> None:
     assert signed.decode() == block("evidence.md", "batch") + "\n"
     key.verify(proof.signature, signed, ec.ECDSA(hashes.SHA256()))
     assert evidence.verify(statement, proof, key)
-    assert envelope.pack(message).hex() == block("node-link.md", "hex").replace("\n", "")
+    assert envelope.pack(message).hex() == block("node-link.md", "hex", -1).replace("\n", "")
 
 
 @pytest.mark.skipif(not VECTORS.exists(), reason="the folder ../shared with vectors is not here")
