@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from cryptography import x509
 
-from pencere.gateway.messages.settings import DeliverySettings
+from pencere.gateway.delivery_settings import DeliverySettings
 from pencere.gateway.wire.faults import FaultStyle
 from pencere.kernel.clock import Clock, SystemClock
 from pencere.kernel.http.message import Limits

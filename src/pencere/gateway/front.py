@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pencere.gateway import health
-from pencere.gateway.events import pages as events
+from pencere.gateway.delivery import event_pages as events
+from pencere.gateway.delivery import message_pages as messages
 from pencere.gateway.exchange import consumer, metadata, proving, why
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.messages import pages as messages
 from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request

@@ -14,11 +14,12 @@ import uvloop
 
 from pencere.gateway import clients, front
 from pencere.gateway.config import NodeConfig
+from pencere.gateway.delivery.dispatch import Dispatcher
+from pencere.gateway.delivery.fanout import FanOut
+from pencere.gateway.delivery.pushing import Pusher
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.events.arrivals import Arrivals
-from pencere.gateway.events.fanout import FanOut
-from pencere.gateway.events.pushing import Pusher
 from pencere.gateway.events.series import EventSeries
 from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
@@ -39,7 +40,6 @@ from pencere.gateway.log.signing import BatchSigner
 from pencere.gateway.log.stamps import Stamper
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import LogWriter
-from pencere.gateway.messages.dispatch import Dispatcher
 from pencere.gateway.messages.inbox import Inbox
 from pencere.gateway.messages.pool import DatabasePool
 from pencere.gateway.messages.store import MessageStore

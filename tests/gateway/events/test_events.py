@@ -16,7 +16,7 @@ from tests.gateway.conftest import (
     wait_until,
 )
 
-from pencere.gateway.messages.settings import DeliverySettings
+from pencere.gateway.delivery_settings import DeliverySettings
 from pencere.gateway.node_file import write_node_file
 
 FAST = DeliverySettings(first_s=0.05, longest_s=0.2, look_s=0.1, event_attempts=3)

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.gateway.conftest import CLIENT_KEY, SERVICE, Answer, Pair, ask, headers, wait_until
 
+from pencere.gateway.delivery_settings import DeliverySettings
 from pencere.gateway.messages.receipts import Receipt, is_signed
-from pencere.gateway.messages.settings import DeliverySettings
 from pencere.gateway.node_file import write_node_file
 
 FAST = DeliverySettings(first_s=0.05, longest_s=0.2, look_s=0.1)

@@ -14,9 +14,9 @@ from pencere.gateway.directory.builtin import (
     GET_SUPPRESSIONS,
     RULES,
 )
-from pencere.gateway.events.delivering import deliver_event
 from pencere.gateway.exchange import metadata
 from pencere.gateway.exchange.call import Call, Done
+from pencere.gateway.exchange.delivering import deliver_event
 from pencere.gateway.exchange.openapi import get_openapi
 from pencere.gateway.exchange.proving import get_evidence
 from pencere.gateway.exchange.usage.answering import find_usage, get_suppressions

@@ -105,6 +105,24 @@ class Gateway:
         )
         return _records(answer, register)
 
+    def events_after(self, type_: str, number: int) -> tuple[client.Event, ...]:
+        """Return the events of a type that arrived at the portal's node behind a number.
+
+        Raises:
+            Unavailable: `register.unavailable`: the node does not answer, or not now.
+        """
+        try:
+            return self._client.events_after(type_, number)
+        except (client.Fault, client.NoAnswer, Invalid) as problem:
+            raise Unavailable("register.unavailable", register=type_) from problem
+
+    def acknowledge(self, type_: str, number: int) -> None:
+        """Say that all events of a type up to a number are done with; raises as above."""
+        try:
+            self._client.acknowledge(type_, number)
+        except (client.Fault, client.NoAnswer) as problem:
+            raise Unavailable("register.unavailable", register=type_) from problem
+
     def transact(
         self,
         *,

@@ -7,6 +7,7 @@ import logging
 from datetime import datetime
 from uuid import uuid4
 
+from pencere.gateway.delivery import message_pages as pages
 from pencere.gateway.directory.builtin import DELIVER_EVENT
 from pencere.gateway.directory.model import Directory
 from pencere.gateway.events import series, types
@@ -14,7 +15,7 @@ from pencere.gateway.events.series import Published
 from pencere.gateway.events.types import Subscription
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.database import GONE
-from pencere.gateway.messages import pages, receipts
+from pencere.gateway.messages import receipts
 from pencere.gateway.messages.store import Draft
 from pencere.kernel.clock import local_date
 

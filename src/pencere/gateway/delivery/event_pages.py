@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from pencere.gateway.delivery.message_pages import later
 from pencere.gateway.events import types
 from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.messages.pages import later
 from pencere.gateway.wire import head
 from pencere.gateway.wire.faults import Fault, Kind, Side, client_fault
 from pencere.kernel.clock import local_date

@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from pencere.gateway.delivery.dispatch import expiry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.database import GONE
 from pencere.gateway.messages import receipts
-from pencere.gateway.messages.dispatch import expiry
 from pencere.gateway.messages.inbox import HEADER, KEY
 from pencere.gateway.messages.receipts import Receipt
 from pencere.gateway.messages.store import Draft
