@@ -279,7 +279,12 @@ class Node:
 
     async def _look(self) -> None:
         """Notice within a second what changed on disk and with the time-stamps."""
+        was_available = self.core.log.is_available
         while True:
+            is_available = self.core.log.is_available
+            if is_available and not was_available:
+                self._tasks.append(self.core.loop.create_task(self._recover_later()))
+            was_available = is_available
             self.core.directory.refresh_from_file()
             self.core.node_file.refresh()
             if self.stamper is not None and self.stamper.clock_off is not None:
@@ -304,6 +309,15 @@ class Node:
             for row in rows:
                 self.core.log.response(row, lambda outcome: None)
             return
+
+    async def _recover_later(self) -> None:
+        """End what an absence of the database left open, once nothing of it can be in work."""
+        back = self.core.now()
+        directory = self.core.directory.newest
+        services = directory.services.values() if directory is not None else ()
+        longest_s = max((one.timeout_s for one in services), default=0.0)
+        await asyncio.sleep(longest_s + 2 * self.config.link_margin_s)
+        await self._recover(back)
 
     async def _fetch(self) -> None:
         """Fetch the directory from the state register."""

@@ -146,6 +146,11 @@ def _bytes(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
 
 
+def any_open(world: World) -> bool:
+    """Say whether a request of either log has not been ended yet."""
+    return any(_open(world.database_url(at)) for at in (0, 1))
+
+
 def unstamped(world: World) -> bool:
     """Say whether an answer of either log still waits for its time-stamp."""
     text = (

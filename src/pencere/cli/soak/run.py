@@ -12,7 +12,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
-from pencere.cli.soak.check import check, unstamped
+from pencere.cli.soak.check import any_open, check, unstamped
 from pencere.cli.soak.load import load_process
 from pencere.cli.soak.world import World, read_lines
 
@@ -96,7 +96,7 @@ def _until_healthy(world: World) -> None:
 def _until_settled(world: World) -> None:
     """Wait until what a crash left open is ended, and every answer has its time-stamp."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
-    while unstamped(world) and time.monotonic() < deadline:
+    while (unstamped(world) or any_open(world)) and time.monotonic() < deadline:
         time.sleep(0.5)
 
 
