@@ -47,13 +47,9 @@ MOST_ASKED = 100
 
 def office_of(state: State) -> Office:
     """Return the registration authority of this service."""
-    keys = state.config.keystore
-    return Office(
-        state.authority.country,
-        state.config.issuance.digest_key,
-        (keys.certificates("issuing-person")[0], keys.certificates("root")[0]),
-        state.config.issuance.base_url,
-    )
+    keys, issuance = state.config.keystore, state.config.issuance
+    chain = (keys.certificates("issuing-person")[0], keys.certificates("root")[0])
+    return Office(state.authority.country, issuance.digest_key, chain, issuance.base_url)
 
 
 async def asked(request: Request) -> tuple[State, Office, Mapping[str, Any]]:
