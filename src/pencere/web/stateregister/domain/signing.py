@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from asn1crypto import cms
+from asn1crypto import cms as asn1
 from cryptography import x509
 from django.db import transaction
 
 from pencere.documents.formats.archive import pack
 from pencere.documents.formats.asic import ASIC_S
 from pencere.kernel.errors import Conflict, PencereError, Refused
-from pencere.trust import advanced
+from pencere.trust import advanced, cms, der
 from pencere.trust.validation import StatusSource
 from pencere.web.leaves import add_leaf
 from pencere.web.people.vault import vault
@@ -155,17 +155,22 @@ def container(row: Accord) -> bytes:
 
     Both are signers of one CMS, as parallel signatures are.
     """
-    kept = [cms.ContentInfo.load(bytes(one.cades)) for one in row.signatures.order_by("side")]
     files = {f"{row.number}.pdf": bytes_to_sign(row)}
-    if kept:
-        whole = kept[0]
-        signed = whole["content"]
-        certificates = {one.dump(): one for one in signed["certificates"]}
-        signers = {one.dump(): one for one in signed["signer_infos"]}
-        for other in kept[1:]:
-            certificates |= {one.dump(): one for one in other["content"]["certificates"]}
-            signers |= {one.dump(): one for one in other["content"]["signer_infos"]}
-        signed["certificates"] = cms.CertificateSet(list(certificates.values()))
-        signed["signer_infos"] = cms.SignerInfos(list(signers.values()))
-        files["META-INF/signature.p7s"] = whole.dump(force=True)
+    certificates: dict[bytes, x509.Certificate] = {}
+    signers: set[bytes] = set()
+    for one in row.signatures.order_by("side"):
+        signed = asn1.ContentInfo.load(bytes(one.cades))["content"]
+        for certificate in signed["certificates"]:
+            encoded = certificate.dump()
+            certificates[encoded] = x509.load_der_x509_certificate(encoded)
+        signers |= {signer.dump() for signer in signed["signer_infos"]}
+    if signers:
+        signed_data = der.sequence(
+            der.integer(1),
+            der.tlv(der.SET, cms.SHA256),
+            der.sequence(cms.DATA),
+            cms.certificates(list(certificates.values())),
+            der.tlv(der.SET, b"".join(sorted(signers))),
+        )
+        files["META-INF/signature.p7s"] = der.sequence(cms.SIGNED_DATA, der.context(0, signed_data))
     return pack(files, mimetype=ASIC_S)
