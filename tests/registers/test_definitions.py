@@ -21,6 +21,7 @@ def test_the_registers_of_azerbaijan_have_nothing_wrong() -> None:
 
     assert check(country) == []
     assert [each.code for each in list_registers(country)] == [
+        "consent/consent",
         "dyp/disqualification",
         "dyp/driving-licence",
         "dyp/vehicle",
