@@ -334,7 +334,7 @@ def test_an_operator_asks_the_node_why_and_nobody_else_can(pair: Pair) -> None:
 def test_old_refusals_go_when_there_are_too_many(
     loop: Loop, databases: tuple[Database, Database]
 ) -> None:
-    now, node = SystemClock().now() + timedelta(days=365), f"AZ/GOV/x/{uuid4()}"
+    now, node = SystemClock().now() + timedelta(days=36500), f"AZ/GOV/x/{uuid4()}"
     details = [uuid4() for _ in range(30)]
 
     async def keep() -> None:

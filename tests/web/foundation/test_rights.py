@@ -16,6 +16,8 @@ pytestmark = pytest.mark.django_db
 ONLY_ADDED_TO = {
     "cases_caseevent",
     "cases_supplement",
+    "classifiers_entry",
+    "classifiers_version",
     "payments_callback",
     "payments_chargeevent",
     "payments_entry",
