@@ -1,72 +1,18 @@
 """Batches of the log are time-stamped; without an authority the node stops after its limit."""
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 from asn1crypto import cms
-from tests.gateway.conftest import Pair, free_port, wait_until
+from tests.gateway.authority import Authority, authority  # noqa: F401 - a fixture
+from tests.gateway.conftest import Pair, wait_until
 
-from pencere.gateway.throwaway import make_key
-from pencere.kernel.clock import SystemClock
 from pencere.ledger.proofs import leaf_hash, root
-from pencere.trust.roles import Role
-from pencere.trust.signers import SoftwareSigner
-from pencere.trust.steady_clock import SteadyClock
-from pencere.trust.timestamps import TimeStampUnit
 
 
-class Authority:
-    """A time-stamping authority that may be away."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/tsa"
-        self.is_away = False
-
-
-@pytest.fixture
-def authority() -> Iterator[Authority]:
-    clock = SystemClock()
-    key = make_key("tsa", clock)
-    unit = TimeStampUnit(
-        SoftwareSigner(key.key, (key.certificate,), Role.TIME_STAMP),
-        "1.3.6.1.4.1.0.1",
-        SteadyClock(clock, None),
-    )
-    port = free_port()
-    found = Authority(port)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            asked = self.rfile.read(int(self.headers["Content-Length"]))
-            body = b"" if found.is_away else unit.respond(asked)
-            self.send_response_only(503 if found.is_away else 200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-    server = Server(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_every_exchange_comes_under_one_token_of_a_batch(pair: Pair, authority: Authority) -> None:
+def test_every_exchange_comes_under_one_token_of_a_batch(
+    pair: Pair,
+    authority: Authority,  # noqa: F811
+) -> None:
     pair.start(1, tsa_url=authority.url, stamp_every_s=0.1)
     pair.start(0)
     exchanges = {pair.ask().header("x-road-request-id") for _ in range(3)}
@@ -97,7 +43,8 @@ def test_every_exchange_comes_under_one_token_of_a_batch(pair: Pair, authority: 
 
 
 def test_a_node_refuses_when_no_time_stamp_could_be_had_for_too_long(
-    pair: Pair, authority: Authority
+    pair: Pair,
+    authority: Authority,  # noqa: F811
 ) -> None:
     authority.is_away = True
     pair.start(1)
@@ -106,7 +53,7 @@ def test_a_node_refuses_when_no_time_stamp_could_be_had_for_too_long(
     wait_until(lambda: pair.node(0).stamper is not None and _unstamped(pair))
     assert pair.ask().status == 200
 
-    for clock in pair.clocks:
+    for clock in (*pair.clocks, authority.clock):
         clock.advance(timedelta(hours=4, seconds=1))
     wait_until(lambda: bool(pair.node(0).core.stamps_overdue))
     refused = pair.ask()

@@ -287,10 +287,23 @@ class Node:
             was_available = is_available
             self.core.directory.refresh_from_file()
             self.core.node_file.refresh()
-            if self.stamper is not None and self.stamper.clock_off is not None:
-                self.core.clocks.note("time-stamps", self.stamper.clock_off)
+            self._judge_clock()
             self.core.stamps_overdue = self.stamper.overdue if self.stamper is not None else ""
             await asyncio.sleep(_LOOK_S)
+
+    def _judge_clock(self) -> None:
+        clocks, directory, stamper = self.core.clocks, self.core.directory.newest, self.stamper
+        if stamper is not None:
+            stamper.notice_jump()
+            if stamper.clock_off is not None:
+                clocks.attest(stamper.clock_off)
+                stamper.clock_off = None
+        if directory is not None:
+            clocks.issued(directory.issued_at, self.core.now())
+        refusal = clocks.refusal
+        if bool(refusal) != bool(self.core.clock_wrong):
+            log.warning("clock_judged refusing=%s off_s=%.0f", bool(refusal), clocks.off_s)
+        self.core.clock_wrong = refusal
 
     async def _recover(self, before: datetime) -> None:
         """End what a crash left open, as soon as the database is there."""

@@ -85,6 +85,8 @@ class Core:
     in_flight: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
+    # Why this node's clock forbids to carry anything, or empty.
+    clock_wrong: str = ""
     # Set when there may be something to deliver.
     delivery_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     events_wanted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,6 +111,8 @@ class Core:
             raise Fault(side, Kind.LOGGING_FAILED, "the node cannot write its log; ask again")
         if self.stamps_overdue:
             raise Fault(side, Kind.LOGGING_FAILED, self.stamps_overdue)
+        if self.clock_wrong:
+            raise Fault(side, Kind.CLOCK, self.clock_wrong)
 
     def check_time(self, evidence_time: str, side: Side, who: str) -> datetime:
         """Return the time that `who` signed; refuse one that is long ago or in the future."""

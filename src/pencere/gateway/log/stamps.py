@@ -3,13 +3,15 @@
 Every answered exchange is a leaf of a batch's Merkle tree (RFC 9162); the authority stamps the
 root. So its load depends on the number of nodes, not of messages, and a token proves when each
 exchange existed. While the authority is away the batch grows; when it has been away too long
-the node carries nothing more.
+the node carries nothing more. The authority's time also judges the node's own clock: when
+nothing waits for a stamp, one over random bytes is asked for.
 """
 
 import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -28,6 +30,11 @@ log = logging.getLogger(__name__)
 _LARGEST = 10_000
 # Commits of several writers may show out of order; looking this far back finds the late ones.
 _LOOK_BACK = 100_000
+# The clock is compared so often, every few seconds while it is wrong, and at once after a jump.
+_COMPARE_S = 60.0
+_HURRY_S = 2.0
+_WRONG = timedelta(seconds=30)
+_JUMP_S = 5.0
 
 _PENDING = """
 select s.seq, s.evidence_digest from gateway.response s
@@ -64,8 +71,10 @@ class Stamper:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._pool: Pool | None = None
         self.oldest: datetime | None = None
-        # By how much the authority is ahead of this node.
+        # By how much the authority was ahead of this node, for who looks next.
         self.clock_off: timedelta | None = None
+        self._compared: tuple[float, datetime, timedelta] | None = None
+        self._woken = asyncio.Event()
         self.trouble = ""
 
     @property
@@ -87,12 +96,38 @@ class Stamper:
             try:
                 while await self.stamp() == _LARGEST:
                     pass
+                if self._is_to_compare():
+                    await self._token(secrets.token_bytes(32))
                 self.trouble = ""
             except (*GONE, PencereError) as problem:
                 self.trouble = str(problem) or type(problem).__name__
                 log.warning("time_stamp_failed reason=%s", self.trouble)
                 await self._note_oldest()
-            await asyncio.sleep(self._every_s)
+            await self._pause()
+
+    def notice_jump(self) -> None:
+        """Compare the clock at once when it moved otherwise than time did."""
+        if self._compared is None:
+            return
+        then_s, then, _ = self._compared
+        passed_s = (self._clock.now() - then).total_seconds()
+        if abs(passed_s - (time.monotonic() - then_s)) > _JUMP_S:
+            self._compared = None
+            self._woken.set()
+
+    def _is_to_compare(self) -> bool:
+        if self._compared is None:
+            return True
+        then_s, _, off = self._compared
+        return abs(off) > _WRONG or time.monotonic() - then_s >= _COMPARE_S
+
+    async def _pause(self) -> None:
+        is_wrong = self._compared is not None and abs(self._compared[2]) > _WRONG
+        wait_s = min(self._every_s, _HURRY_S) if is_wrong else self._every_s
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        self._woken.clear()
 
     async def stamp(self) -> int:
         """Stamp one batch; return its size, 0 when nothing waits."""
@@ -141,12 +176,15 @@ class Stamper:
         return self._connection
 
     async def _token(self, digest: bytes) -> tuple[bytes, datetime]:
-        nonce = secrets.randbits(63)
+        nonce, before = secrets.randbits(63), self._clock.now()
         reply = await self._ask(time_stamp_request(digest, nonce=nonce))
         if reply.status != 200:
             raise Unavailable("timestamp.unavailable", status=reply.status)
         token, at = _read_token(reply.body, digest, nonce, self._verify)
-        self.clock_off = at - self._clock.now()
+        after = self._clock.now()
+        # Its time lies between the question and the answer.
+        self.clock_off = at - after if at > after else min(at - before, timedelta(0))
+        self._compared = (time.monotonic(), after, self.clock_off)
         return token, at
 
     async def _ask(self, body: bytes) -> Reply:
