@@ -1,6 +1,7 @@
 """Batch signatures: what a signature of a batch proves, and what it can never be moved to."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ CERTIFICATE, TIME = "ab" * 32, "2026-11-22T09:00:00.000Z"
 def draft(number: int, **changes: object) -> Statement:
     exchange = f"00000000-0000-4000-8000-{number:012}"
     made = Statement("request", exchange, CONSUMER, PROVIDER, "", "", bytes(64), bytes([1]) * 64)
-    return made._replace(**changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def batch(size: int) -> list[tuple[Statement, Evidence]]:
@@ -74,7 +75,7 @@ def test_altered_evidence_proves_nothing(name: str, *, warm: bool) -> None:
         assert evidence.verify(statement, proof, PUBLIC, cache)
     altered = proof._replace(**ALTERED[name])  # type: ignore[arg-type]
     # The receiver takes time and certificate from the evidence, so the statement follows them.
-    followed = statement._replace(time=altered.time, certificate=altered.certificate)
+    followed = replace(statement, time=altered.time, certificate=altered.certificate)
 
     assert not evidence.verify(followed, altered, PUBLIC, cache)
     assert not evidence.verify(statement, altered, PUBLIC, cache)
@@ -100,7 +101,7 @@ def test_a_signature_cannot_be_moved(name: str, *, warm: bool) -> None:
     if warm:
         assert evidence.verify(statement, proof, PUBLIC, cache)
 
-    assert not evidence.verify(statement._replace(**MOVED[name]), proof, PUBLIC, cache)  # type: ignore[arg-type]
+    assert not evidence.verify(replace(statement, **MOVED[name]), proof, PUBLIC, cache)  # type: ignore[arg-type]
 
 
 def test_a_root_of_one_key_is_not_believed_of_another() -> None:
@@ -133,7 +134,7 @@ def test_version_1_stays_readable() -> None:
     assert proof.to_bytes().decode() == line
     assert statement.to_bytes().startswith(b"pencere-exchange-evidence/1\nform: single\n")
     assert evidence.verify(statement, proof, PUBLIC)
-    assert not evidence.verify(statement._replace(receiver=CONSUMER), proof, PUBLIC)
+    assert not evidence.verify(replace(statement, receiver=CONSUMER), proof, PUBLIC)
 
 
 GOOD = batch(2)[1][1].to_bytes().decode().split(" ")

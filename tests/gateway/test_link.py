@@ -125,16 +125,16 @@ def test_a_properly_signed_request_is_served_and_the_answer_is_signed_for_it(pai
     key = pair.keys[1].certificate.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert evidence.verify(statement, proof, key)
-    other = statement._replace(request=bytes(32))
+    other = replace(statement, request=bytes(32))
     assert not evidence.verify(other, proof, key)
 
 
 def test_a_changed_head_or_body_is_refused(pair: Pair) -> None:
     pair.start(1)
     good = signed(pair)
-    changed_body = replace(good, body=b'{"by": 2}')
+    changed_body = good._replace(body=b'{"by": 2}')
     changed_head = replace(good, head=good.head.replace(b"identify", b"identifx"))
-    no_body = replace(good, body=b"")
+    no_body = good._replace(body=b"")
 
     faults = [fault_of(send(pair, wire.pack(one))) for one in (changed_body, changed_head, no_body)]
 

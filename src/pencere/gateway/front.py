@@ -97,15 +97,10 @@ def handle(front: Front, request: Request, respond: Respond) -> None:
 
 
 def find(path: str) -> Handler:
-    """Return the handler of a path; the longest prefix wins."""
-    exact = PATHS.get(path)
-    if exact is not None:
-        return exact
-    end = len(path)
-    while (end := path.rfind("/", 0, end)) >= 0:
-        found = PATHS.get(path[: end + 1])
-        if found is not None:
-            return found
+    """Return the handler of a path, or of its first part."""
+    found = PATHS.get(path) or PATHS.get(path[: path.find("/", 1) + 1])
+    if found is not None:
+        return found
     raise client_fault(
         Kind.INTERNAL_ERROR,
         "nothing is here; services are under /r1/, members at /listClients",

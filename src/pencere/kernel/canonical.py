@@ -30,10 +30,10 @@ def canonical_json(value: object) -> bytes:
 
 
 def _is_flat(value: Mapping[object, object]) -> bool:
-    return all(
-        type(key) is str and key.isascii() and (one is None or type(one) is str)
-        for key, one in value.items()
-    )
+    for key, one in value.items():
+        if type(key) is not str or not key.isascii() or not (one is None or type(one) is str):
+            return False
+    return True
 
 
 def sha256_of(value: object) -> bytes:

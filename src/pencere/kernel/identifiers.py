@@ -49,6 +49,8 @@ def parse_fin(typed: str) -> Fin:
     Raises:
         Invalid: `fin.invalid`.
     """
+    if _FIN.fullmatch(typed):
+        return Fin(typed)  # most are written as they are stored
     return Fin(_whole(_FIN, _compact(typed), "fin.invalid", typed).group())
 
 

@@ -10,7 +10,6 @@ from pencere.gateway.events import types
 from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.wire import head
 from pencere.gateway.wire.faults import Fault, Kind, Side, client_fault
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict
@@ -56,7 +55,7 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
         )
     if len(request.body) > _LARGEST:
         raise client_fault(Kind.MESSAGE_TOO_LARGE, f"an event has at most {_LARGEST} bytes")
-    facts = shared.circumstances(head.from_client(request.headers), Side.CLIENT)
+    facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
     data = _object(request.body)
     later(core, request, respond, _publish(core, client, rest, key, facts.person, data, respond))
 

@@ -162,6 +162,8 @@ class Directory:
     consent_register: str = ""
     serving: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_tls: Mapping[str, str] = field(default_factory=dict)
+    # What was decided under this version, for who asks again.
+    decided: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def node_of_certificate(self, sha256_hex: str) -> NodeEntry | None:
         """Return the node whose TLS certificate has this fingerprint."""

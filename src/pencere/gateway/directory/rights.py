@@ -6,12 +6,14 @@ switched off, so that who has no right does not learn of the notice.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from pencere.gateway.directory.builtin import RULES
 from pencere.gateway.directory.model import DEMANDS, Agreement, Directory, EndpointPattern, Service
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.gateway.wire.identifiers import ServiceTarget
 
+_REMEMBERED = 4_096
 _CARRIED_TYPES = frozenset({"REST", "OPENAPI"})
 _BUILT_IN_ENDPOINTS = {
     code: tuple(EndpointPattern.of(*pair) for pair in rule.endpoints)
@@ -29,8 +31,7 @@ EXAMPLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One request as the rights see it. Header values are empty when absent."""
 
     consumer: str
@@ -44,8 +45,7 @@ class Question:
     hides: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A yes: by which agreement, and which endpoint of it. None for metadata."""
 
     service: Service
@@ -65,7 +65,24 @@ class Explanation:
 
 
 def decide(directory: Directory, question: Question) -> Grant:
-    """Return the grant, or raise the fault that says why not."""
+    """Return the grant, or raise the fault that says why not.
+
+    One version of the directory answers the same question always the same, so a grant is
+    remembered with it.
+    """
+    target = question.target
+    # Without the query, which decides nothing and may say anything.
+    key = (*question[:1], target.service, target.code, target.path, *question[2:])
+    grant: Grant | None = directory.decided.get(key)
+    if grant is None:
+        grant = _decide(directory, question)
+        if len(directory.decided) >= _REMEMBERED:
+            directory.decided.clear()
+        directory.decided[key] = grant
+    return grant
+
+
+def _decide(directory: Directory, question: Question) -> Grant:
     service = _service(directory, question.target, question.method)
     if service.kind not in _CARRIED_TYPES:
         raise server_fault(

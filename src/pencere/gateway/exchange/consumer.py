@@ -7,9 +7,9 @@ in the log.
 
 import hashlib
 import logging
-from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID
 
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import decide
@@ -22,6 +22,7 @@ from pencere.gateway.http.outcomes import Failure, Reply, Trouble
 from pencere.gateway.log.rows import RequestRow, ResponseRow
 from pencere.gateway.log.writer import Outcome
 from pencere.gateway.observe.observation import Observation
+from pencere.gateway.observe.trace import Trace
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.faults import (
@@ -48,7 +49,7 @@ _ATTEMPTS = 3
 
 def handle(core: Core, request: Request, respond: Respond, *, own: str = "") -> None:
     """Begin an exchange for a client, or refuse it; `own` is the node asking for itself."""
-    seen = core.observer.begin(SIDE, request.headers)
+    seen = core.observer.begin(SIDE, Trace.of(request.headers, request.values))
     exchange = ConsumerExchange(core, request, respond, seen)
     try:
         core.admit(Side.CLIENT)
@@ -118,7 +119,7 @@ class ConsumerExchange:
         self._is_sharing = True
         headers = head.from_client(request.headers)
         self._peers = core.peers.choose(self._providers(target))[:_ATTEMPTS]
-        facts = shared.circumstances(headers, Side.CLIENT)
+        facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
         now = core.now()
         grant = decide(
             self._directory, shared.question(self._client, target, request.method, facts, now)
@@ -135,7 +136,7 @@ class ConsumerExchange:
         if not facts.message_id:
             message_id = f"{self._directory.instance}-{shared.new_exchange()}"
             self._added.append((b"x-road-id", message_id.encode("ascii")))
-            facts = replace(facts, message_id=message_id)
+            facts = facts._replace(message_id=message_id)
         seen.message_id = facts.message_id
         self._headers, self._target, self._grant, self._facts = headers, target, grant, facts
         core.in_flight += 1
@@ -302,7 +303,7 @@ class ConsumerExchange:
         )
         shared.verify(self._core, statement, proof, peer, Side.CLIENT)
         signed_at = self._core.check_time(proof.time, Side.CLIENT, peer.identifier)
-        values = head.lookup(answer.headers)
+        values = answer.values
         if values.get(b"x-road-request-id") != self._exchange.encode("ascii") or values.get(
             b"x-road-request-hash"
         ) != self._request_hash.encode("ascii"):

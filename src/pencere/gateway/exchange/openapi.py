@@ -7,7 +7,6 @@ templated address is left as it is.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -49,7 +48,7 @@ def get_openapi(call: Call, done: Done) -> None:
 
     call.core.upstreams.send(
         upstream,
-        replace(call.target, path=service.description, query=""),
+        call.target._replace(path=service.description, query=""),
         ("GET", _ACCEPT, b""),
         timeout_s=upstream.timeout_s or service.timeout_s,
         done=on_reply,

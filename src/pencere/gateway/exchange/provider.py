@@ -9,7 +9,8 @@ import hashlib
 import json
 import logging
 from typing import TYPE_CHECKING
-from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID
 
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import consent, limits, refusals
@@ -24,7 +25,7 @@ from pencere.gateway.log.rows import ResponseRow
 from pencere.gateway.log.signing import Signed
 from pencere.gateway.log.usage import UsageReader
 from pencere.gateway.log.writer import Outcome
-from pencere.gateway.observe.trace import Trace
+from pencere.gateway.observe.trace import NEW, Trace
 from pencere.gateway.wire import envelope as wire
 from pencere.gateway.wire import evidence, head
 from pencere.gateway.wire.actors import Actor
@@ -79,7 +80,7 @@ class ProviderExchange:
         self._usage = usage
         self._request = request
         self._respond = respond
-        self._seen = core.observer.begin(SIDE, [])
+        self._seen = core.observer.begin(SIDE, NEW)
         self._is_counted = self._is_sharing = False
         self._signed_reply = b""
         self._facts = _NO_FACTS
@@ -105,8 +106,7 @@ class ProviderExchange:
             self._envelope = wire.unpack(request.body)
             self._proof = evidence.parse_evidence(self._envelope.evidence)
             self._head = head.parse_request(self._envelope.head)
-            values = head.lookup(self._head.headers)
-            exchange = str(UUID(values[b"x-road-request-id"].decode("ascii")))
+            exchange = str(UUID(self._head.values[b"x-road-request-id"].decode("ascii")))
         except (ValueError, KeyError) as problem:
             raise server_fault(Kind.INVALID_REQUEST, "not an envelope of a request") from problem
         head_digest = head.digest(self._envelope.head)
@@ -124,7 +124,7 @@ class ProviderExchange:
         shared.verify(core, self._statement, self._proof, peer, Side.SERVER)
         self._peer = peer
         seen = self._seen
-        seen.trace = Trace.of(self._head.headers).below(exchange)
+        seen.trace = Trace.of(self._head.headers, self._head.values).below(exchange)
         seen.exchange, seen.peer, seen.method = exchange, peer.identifier, self._head.method
         seen.request_bytes = len(self._envelope.body)
         self._request_hash = head.request_hash(head_digest, body_digest)
@@ -140,7 +140,7 @@ class ProviderExchange:
         self._is_sharing = True
         target = self._target = parse_target(self._head.target)
         seen.service = target.service
-        values = head.lookup(self._head.headers)
+        values = self._head.values
         client = self._client = parse_client(values.get(b"x-road-client", b"").decode("latin-1"))
         if client not in self._peer.serves:
             raise server_fault(
@@ -152,7 +152,7 @@ class ProviderExchange:
                 Kind.UNKNOWN_SERVICE, f"this node does not serve '{target.provider}'"
             )
         seen.consumer = client
-        facts = self._facts = shared.circumstances(self._head.headers, Side.SERVER)
+        facts = self._facts = shared.circumstances(self._head.headers, values, Side.SERVER)
         seen.message_id, seen.represented = facts.message_id, facts.represented
         now = core.now()
         self._grant = decide(

@@ -83,7 +83,7 @@ class Serving:
     def _message(self) -> Arrived | None:
         """Return what a message that must arrive is known by; None for any other request."""
         call = self._call
-        if head.lookup(call.head.headers).get(HEADER) is None:
+        if HEADER not in call.head.values:
             return None
         return Arrived(
             call.client,

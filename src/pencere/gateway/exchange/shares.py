@@ -1,7 +1,5 @@
 """How much of a node one caller may hold at once, so that none can take it all."""
 
-from collections import Counter
-
 from pencere.gateway.wire.faults import Fault, Kind, Side
 
 
@@ -10,27 +8,28 @@ class Shares:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held: Counter[tuple[Side, str]] = Counter()
+        # By whether it is a client of this node, and who.
+        self._held: dict[tuple[bool, str], int] = {}
 
     def take(self, side: Side, caller: str) -> None:
         """Count one more, or refuse: `overloaded`, to be asked again."""
-        key = (side, caller)
-        if self._held[key] >= self._limit:
+        key = (side is Side.CLIENT, caller)
+        held = self._held.get(key, 0)
+        if held >= self._limit:
             raise Fault(
                 side,
                 Kind.OVERLOADED,
                 f"{self._limit} exchanges of {caller} are in work, its share; ask again",
             )
-        self._held[key] += 1
+        self._held[key] = held + 1
 
     def give_back(self, side: Side, caller: str) -> None:
         """Count one less."""
-        key = (side, caller)
-        if self._held[key] <= 1:
-            del self._held[key]
-        else:
-            self._held[key] -= 1
+        key = (side is Side.CLIENT, caller)
+        held = self._held.pop(key, 0)
+        if held > 1:
+            self._held[key] = held - 1
 
     def held(self, side: Side, caller: str) -> int:
         """Return how many a caller has in work."""
-        return self._held.get((side, caller), 0)
+        return self._held.get((side is Side.CLIENT, caller), 0)

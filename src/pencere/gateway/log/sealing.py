@@ -9,12 +9,13 @@ one person cannot be linked by others.
 """
 
 import contextlib
-import hashlib
 import hmac
 import secrets
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hmac import HMAC
 
 _NONCE_BYTES = 12
 _NONCES = 256
@@ -30,17 +31,18 @@ class Sealer:
         secrets_ = [one.encode() for one in (secret, *older)]
         self._keys = {_key_id(one): AESGCM(_derive(one, _SEAL)) for one in secrets_}
         self._newest = _key_id(secrets_[0])
+        self._encrypt = self._keys[self._newest].encrypt
         first = secrets_[-1]
         self._first = _key_id(first)
         self._nonces: list[bytes] = []
-        self._person = _derive(first, b"pencere gateway person/1")
-        self._salt = _derive(first, b"pencere gateway ledger salt/1")
+        # Made once and copied: four times as fast as a new one for each digest.
+        self._person = HMAC(_derive(first, b"pencere gateway person/1"), hashes.SHA256())
+        self._salt = HMAC(_derive(first, b"pencere gateway ledger salt/1"), hashes.SHA256())
 
     def seal(self, content: bytes, *, exchange: str, part: str) -> bytes:
         """Encrypt a part of an exchange, bound to where it belongs."""
         nonce = self._nonces.pop() if self._nonces else self._more()
-        bound = f"{exchange} {part}".encode()
-        sealed = nonce + self._keys[self._newest].encrypt(nonce, content, bound)
+        sealed = nonce + self._encrypt(nonce, content, f"{exchange} {part}".encode())
         # Under the first secret as it always was; under a later one with its name in front.
         return sealed if self._newest == self._first else _MAGIC + self._newest + sealed
 
@@ -62,16 +64,22 @@ class Sealer:
 
     def person_digest(self, person: str) -> bytes:
         """Return by what the log finds a person."""
-        return hmac.digest(self._person, person.encode(), hashlib.sha256)
+        return _digest(self._person, person)
 
     def leaf_salt(self, exchange: str) -> bytes:
         """Return the salt of the person in one ledger entry."""
-        return hmac.digest(self._salt, exchange.encode(), hashlib.sha256)[:16]
+        return _digest(self._salt, exchange)[:16]
 
 
 def person_in_leaf(salt: bytes, person: str) -> str:
     """Return the person as a ledger entry has it: hex HMAC-SHA-256 under the entry's salt."""
-    return hmac.digest(salt, person.encode(), hashlib.sha256).hex()
+    return hmac.digest(salt, person.encode(), "sha256").hex()
+
+
+def _digest(keyed: HMAC, text: str) -> bytes:
+    made = keyed.copy()
+    made.update(text.encode())
+    return made.finalize()
 
 
 def _open(key: AESGCM, sealed: bytes, bound: bytes) -> bytes:
@@ -84,4 +92,4 @@ def _key_id(secret: bytes) -> bytes:
 
 
 def _derive(root: bytes, label: bytes) -> bytes:
-    return hmac.digest(root, label, hashlib.sha256)
+    return hmac.digest(root, label, "sha256")

@@ -1,7 +1,8 @@
 """What is noted of one exchange on its way through a node, on either side."""
 
 from datetime import datetime
-from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID
 
 from pencere.gateway.observe.records import MonitoringRecord
 from pencere.gateway.observe.trace import Headers, Trace
@@ -36,31 +37,19 @@ class Observation:
     def record(self, node: str, fault: str, ended_s: float) -> MonitoringRecord:
         """Return the monitoring record."""
         began = self.began.timestamp()
-
-        def at_ms(instant_s: float) -> int | None:
-            return round((began + instant_s - self.began_s) * 1000) if instant_s else None
-
+        # From the loop's clock to the wall's.
+        offset = began - self.began_s
+        out, back = self.request_out_s, self.answer_in_s
+        # By place, in the record's order: many are made.
         return MonitoringRecord(
-            recorded_at=self.began,
-            node=node,
-            side=self.side,
-            request_in_ms=round(began * 1000),
-            request_out_ms=at_ms(self.request_out_s),
-            response_in_ms=at_ms(self.answer_in_s),
-            response_out_ms=at_ms(ended_s) or 0,
-            exchange=UUID(self.exchange) if self.exchange else None,
-            message_id=self.message_id[:_LONGEST],
-            consumer=self.consumer,
-            service=self.service,
-            service_type=self.kind,
-            method=self.method,
-            endpoint=self.endpoint,
-            agreement=self.agreement,
-            represented=self.represented,
-            peer=self.peer,
-            request_bytes=self.request_bytes,
-            response_bytes=self.response_bytes,
-            status=self.status,
-            fault=fault,
-            trace=bytes.fromhex(self.trace.trace),
-        )
+            self.began, node, self.side,
+            round(began * 1000),
+            round((offset + out) * 1000) if out else None,
+            round((offset + back) * 1000) if back else None,
+            round((offset + ended_s) * 1000),
+            UUID(self.exchange) if self.exchange else None,
+            self.message_id[:_LONGEST],
+            self.consumer, self.service, self.kind, self.method, self.endpoint, self.agreement,
+            self.represented, self.peer, self.request_bytes, self.response_bytes, self.status,
+            fault, bytes.fromhex(self.trace.trace),
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from pencere.gateway.metrics import Metrics
 from pencere.gateway.observe.observation import Observation
 from pencere.gateway.observe.records import RecordWriter
 from pencere.gateway.observe.spans import SpanExporter
-from pencere.gateway.observe.trace import Headers, Trace
+from pencere.gateway.observe.trace import Trace
 
 log = logging.getLogger(__name__)
 _REMEMBERED_S = 300.0
@@ -72,15 +72,16 @@ class Observer:
             return "not reached: " + ", ".join(lost)
         return f"{len(self._peers)} reached" if self._peers else "none spoken with yet"
 
-    def begin(self, side: str, headers: Headers) -> Observation:
+    def begin(self, side: str, trace: Trace) -> Observation:
         """Note that a request arrived."""
-        return Observation(side, self._config.clock.now(), self._loop.time(), Trace.of(headers))
+        return Observation(side, self._config.clock.now(), self._loop.time(), trace)
 
     def end(self, seen: Observation, fault: str) -> None:
         """Note how it ended; `fault` is empty when it was answered."""
         if seen.is_closed:
             return
         seen.is_closed = True
+        seen.trace = seen.trace.or_new()
         now = self._loop.time()
         if seen.side == "consumer" and seen.peer:
             self._peers[seen.peer] = (now, fault if fault.endswith(_UNREACHED) else "")

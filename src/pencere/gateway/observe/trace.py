@@ -7,8 +7,8 @@ person and decides nothing: a broken one is dropped and a new one begun, never r
 import hashlib
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _LONGEST_STATE = 512
@@ -19,9 +19,12 @@ _SAMPLED = 1
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One span of a trace: this node's part in an exchange. Identifiers are lower-case hex."""
+class Trace(NamedTuple):
+    """One span of a trace: this node's part in an exchange. Identifiers are lower-case hex.
+
+    `trace` and `span` are empty where nobody began one, until there is an exchange or
+    `or_new` makes them.
+    """
 
     trace: str
     span: str
@@ -31,8 +34,10 @@ class Trace:
     state: bytes = b""
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]], *, is_sampled: bool = True) -> "Trace":
-        """Continue the trace of these headers, or begin one; `is_sampled` is for a new one."""
+    def of(cls, headers: Iterable[tuple[bytes, bytes]], values: Mapping[bytes, bytes]) -> "Trace":
+        """Continue the trace of these headers; `values` are they by lower-case name."""
+        if TRACEPARENT not in values:
+            return NEW
         parents: list[bytes] = []
         states: list[bytes] = []
         for name, value in headers:
@@ -43,15 +48,17 @@ class Trace:
                 states.append(value.strip())
         # Several parents are as good as none (section 3.2.1); several states are one list.
         found = _PARENT.fullmatch(parents[0]) if len(parents) == 1 else None
-        span = os.urandom(8).hex()
         if found is None or not _is_valid(found):
-            return cls(os.urandom(16).hex(), span, "", is_sampled)
+            return NEW
         state = b",".join(states)
         if len(state) > _LONGEST_STATE or not state.isascii():
             state = b""
-        return cls(
-            found[2].decode(), span, found[3].decode(), bool(int(found[4], 16) & _SAMPLED), state
-        )
+        is_sampled = bool(int(found[4], 16) & _SAMPLED)
+        return cls(found[2].decode(), os.urandom(8).hex(), found[3].decode(), is_sampled, state)
+
+    def or_new(self) -> "Trace":
+        """Return this one, or a new one where nobody began one."""
+        return self if self.trace else Trace(os.urandom(16).hex(), os.urandom(8).hex(), "", True)
 
     def of_exchange(self, exchange: str) -> "Trace":
         """Return this span as the consumer's node names it, the same on both nodes.
@@ -61,20 +68,24 @@ class Trace:
         """
         trace = self.trace if self.parent else exchange.replace("-", "")
         span = hashlib.sha256(f"span of {exchange}".encode()).hexdigest()[:16]
-        return replace(self, trace=trace, span=span)
+        return Trace(trace, span, self.parent, self.is_sampled, self.state)
 
     def below(self, exchange: str) -> "Trace":
         """Return this span as the provider's node has it: below the consumer's node's."""
         above = self.of_exchange(exchange)
-        return replace(self, trace=above.trace, parent=above.span)
+        return Trace(above.trace, os.urandom(8).hex(), above.span, self.is_sampled, self.state)
 
     def onto(self, headers: Headers) -> Headers:
         """Return headers that name this span as the parent of what follows."""
         kept = [pair for pair in headers if pair[0].lower() not in _NAMES]
-        kept.append((TRACEPARENT, f"00-{self.trace}-{self.span}-0{self.is_sampled:d}".encode()))
+        parent = f"00-{self.trace}-{self.span}-0{'1' if self.is_sampled else '0'}"
+        kept.append((TRACEPARENT, parent.encode()))
         if self.state:
             kept.append((TRACESTATE, self.state))
         return kept
+
+
+NEW = Trace("", "", "", True)
 
 
 def _is_valid(found: re.Match[bytes]) -> bool:

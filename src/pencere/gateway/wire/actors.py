@@ -34,9 +34,13 @@ def fin_of(user: str) -> str:
 
 def actor_of(user: str, person: str) -> Actor:
     """Say who `user` is to the data of `person` (a FIN, empty when it is about nobody)."""
+    return actor_with(user, fin_of(user), person)
+
+
+def actor_with(user: str, fin: str, person: str) -> Actor:
+    """Say the same when the FIN of `user` is known already; it is empty for a system."""
     if not user:
         return Actor.NOBODY
-    fin = fin_of(user)
     if not fin:
         return Actor.SYSTEM
     return Actor.SELF if fin == person else Actor.PERSON

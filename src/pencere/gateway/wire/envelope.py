@@ -5,16 +5,16 @@ they read. A section is `type (1 byte), length (4 bytes, big endian), bytes`.
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAGIC = b"PX1\n"
 _HEAD, _BODY, _EVIDENCE = 1, 2, 3
 _SECTION = struct.Struct(">BI")
+_SECTION_BYTES = _SECTION.size
 MEDIA_TYPE = b"application/vnd.pencere.exchange"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message. `body` is empty when there is none: there is no empty body section."""
 
     head: bytes
@@ -35,19 +35,25 @@ def unpack(data: bytes) -> Envelope:
     """Return the envelope; ValueError unless `data` is exactly one, sections in order."""
     if not data.startswith(MAGIC):
         raise ValueError("not an envelope")
-    found: dict[int, bytes] = {}
-    at, last = len(MAGIC), 0
-    while at < len(data):
-        if at + _SECTION.size > len(data):
+    head = body = evidence = b""
+    at, last, end = len(MAGIC), 0, len(data)
+    while at < end:
+        if at + _SECTION_BYTES > end:
             raise ValueError("a section header is cut")
         kind, length = _SECTION.unpack_from(data, at)
-        at += _SECTION.size
+        at += _SECTION_BYTES
         if kind <= last or kind > _EVIDENCE:
             raise ValueError("sections are unknown, repeated, or out of order")
-        if at + length > len(data) or (kind == _BODY and not length):
+        if at + length > end or not length:
             raise ValueError("a section is cut or empty")
-        found[kind] = data[at : at + length]
+        content = data[at : at + length]
+        if kind == _HEAD:
+            head = content
+        elif kind == _BODY:
+            body = content
+        else:
+            evidence = content
         at, last = at + length, kind
-    if _HEAD not in found or _EVIDENCE not in found:
+    if not head or not evidence:
         raise ValueError("a head and evidence are needed")
-    return Envelope(found[_HEAD], found.get(_BODY, b""), found[_EVIDENCE])
+    return Envelope(head, body, evidence)

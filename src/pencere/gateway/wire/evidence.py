@@ -12,6 +12,7 @@ import binascii
 import functools
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -36,10 +37,12 @@ class SigningKey(Protocol):
         """Return a DER ECDSA signature with SHA-256 over `data`."""
 
 
-class Statement(NamedTuple):
+@dataclass(slots=True)
+class Statement:
     """What a node says of a message by signing it. `request` is empty in a request.
 
-    Before its batch is closed it is a draft: `certificate` and `time` are empty.
+    Before its batch is closed it is a draft: `certificate` and `time` are empty. It is not changed
+    any more once somebody asked for its text.
     """
 
     kind: str
@@ -52,23 +55,21 @@ class Statement(NamedTuple):
     body: bytes | None
     request: bytes | None = None
     form: str = BATCH
+    _text: bytes = field(default=b"", init=False, compare=False, repr=False)
 
     def to_bytes(self) -> bytes:
         """Return the text that is signed: ASCII, one fact a line, LF at each end."""
-        return _statement_bytes(self)
-
-
-# Signed or verified, named by its answer, and committed to in the log.
-@functools.lru_cache(maxsize=1_024)
-def _statement_bytes(one: Statement) -> bytes:
-    body = one.body.hex() if one.body is not None else "-"
-    request = one.request.hex() if one.request is not None else "-"
-    return (
-        f"{_DOMAINS[one.form]}\nform: {one.form}\nkind: {one.kind}\n"
-        f"exchange: {one.exchange}\nsigner: {one.signer}\nreceiver: {one.receiver}\n"
-        f"certificate: {one.certificate}\ntime: {one.time}\n"
-        f"head: {one.head.hex()}\nbody: {body}\nrequest: {request}\n"
-    ).encode("ascii")
+        # Signed or verified, named by its answer, and committed to in the log.
+        if not self._text:
+            body = self.body.hex() if self.body is not None else "-"
+            request = self.request.hex() if self.request is not None else "-"
+            self._text = (
+                f"{_DOMAINS[self.form]}\nform: {self.form}\nkind: {self.kind}\n"
+                f"exchange: {self.exchange}\nsigner: {self.signer}\nreceiver: {self.receiver}\n"
+                f"certificate: {self.certificate}\ntime: {self.time}\n"
+                f"head: {self.head.hex()}\nbody: {body}\nrequest: {request}\n"
+            ).encode("ascii")
+        return self._text
 
 
 class Evidence(NamedTuple):
@@ -85,10 +86,12 @@ class Evidence(NamedTuple):
     size: int = 1
     leaf: int = 0
     path: bytes = b""
+    # The signature in base64 where it is at hand: all messages of a batch have the same.
+    encoded: str = ""
 
     def to_bytes(self) -> bytes:
         """Return the evidence section of an envelope."""
-        signature = base64.b64encode(self.signature).decode("ascii")
+        signature = self.encoded or base64.b64encode(self.signature).decode("ascii")
         if self.form == SINGLE:
             return f"{SINGLE} {self.time} {self.certificate} {signature}".encode("ascii")
         path = base64.b64encode(self.path).decode("ascii") or "-"
@@ -135,21 +138,23 @@ def batch_bytes(signer: str, certificate: str, size: int, root: bytes, time: str
 def sign(
     drafts: Sequence[Statement], key: SigningKey, certificate: str, time: str
 ) -> list[tuple[Statement, Evidence]]:
-    """Sign drafts of one signer as one batch; `certificate` is the SHA-256 of its own, hex."""
-    statements = [
-        Statement(
-            one.kind, one.exchange, one.signer, one.receiver, certificate, time, one.head,
-            one.body, one.request,
-        )
-        for one in drafts
-    ]  # fmt: skip
-    size = len(statements)
-    root, paths = tree.grow([tree.leaf_hash(one.to_bytes()) for one in statements])
-    signature = key.sign(batch_bytes(statements[0].signer, certificate, size, root, time))
-    return [
-        (statement, Evidence(BATCH, time, certificate, signature, size, index, path))
-        for index, (statement, path) in enumerate(zip(statements, paths, strict=True))
-    ]
+    """Complete drafts of one signer and sign them as one batch.
+
+    `certificate` is the SHA-256 of its own, hex.
+    """
+    size = len(drafts)
+    leaves: list[bytes] = []
+    for one in drafts:
+        one.certificate, one.time = certificate, time
+        leaves.append(tree.leaf_hash(one.to_bytes()))
+    root, paths = tree.grow(leaves)
+    signature = key.sign(batch_bytes(drafts[0].signer, certificate, size, root, time))
+    encoded = base64.b64encode(signature).decode("ascii")
+    signed: list[tuple[Statement, Evidence]] = []
+    for index, path in enumerate(paths):
+        proof = Evidence(BATCH, time, certificate, signature, size, index, path, encoded)
+        signed.append((drafts[index], proof))
+    return signed
 
 
 def verify(
@@ -163,7 +168,7 @@ def verify(
     Certificate and time of both must be the same, or it does not; with a cache the signature of a
     batch is checked once.
     """
-    form, time, certificate, signature, size, index, path = evidence
+    form, time, certificate, signature, size, index, path, _ = evidence
     if (form, time, certificate) != (statement.form, statement.time, statement.certificate):
         return False
     text = statement.to_bytes()
@@ -190,17 +195,18 @@ def parse_evidence(section: bytes) -> Evidence:
     form, *facts = section.decode("ascii").split(" ")
     if form == SINGLE:
         time, certificate, signature = facts
-        found = Evidence(SINGLE, time, certificate, _base64(signature))
+        found = Evidence(SINGLE, time, certificate, _signature(signature), encoded=signature)
     elif form == BATCH:
         time, certificate, size, index, path, signature = facts
         found = Evidence(
             BATCH,
             time,
             certificate,
-            _base64(signature),
+            _signature(signature),
             _number(size),
             _number(index),
             _base64(path) if path != "-" else b"",
+            signature,
         )
     else:
         raise ValueError("unknown form of evidence")
@@ -240,6 +246,12 @@ def _is_signature(public_key: ec.EllipticCurvePublicKey, signature: bytes, signe
     except InvalidSignature:
         return False
     return True
+
+
+# All messages of a batch have one signature.
+@functools.lru_cache(maxsize=512)
+def _signature(text: str) -> bytes:
+    return _base64(text)
 
 
 def _base64(text: str) -> bytes:

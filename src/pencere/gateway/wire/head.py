@@ -7,7 +7,7 @@ head is `STATUS SP REASON CRLF (name:value CRLF)*`. PR-REST; docs/specs/gateway-
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -44,22 +44,22 @@ _SINGLE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """A request head, parsed."""
+class RequestHead(NamedTuple):
+    """A request head, parsed. `values`: lower-case name to value, of several the last."""
 
     method: str
     target: str
     headers: Headers
+    values: dict[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """A response head, parsed."""
+class ResponseHead(NamedTuple):
+    """A response head, parsed. `values`: lower-case name to value, of several the last."""
 
     status: int
     reason: str
     headers: Headers
+    values: dict[bytes, bytes]
 
 
 def lookup(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -113,7 +113,7 @@ def parse_request(block: bytes) -> RequestHead:
     method = lines[0].decode("ascii")
     if method not in METHODS:
         raise ValueError("unknown method")
-    return RequestHead(method, lines[1].decode("ascii"), _pairs(lines[2:]))
+    return RequestHead(method, lines[1].decode("ascii"), *_pairs(lines[2:]))
 
 
 def parse_response(block: bytes) -> ResponseHead:
@@ -122,7 +122,7 @@ def parse_response(block: bytes) -> ResponseHead:
     code, _, reason = lines[0].decode("latin-1").partition(" ")
     if len(code) != 3 or not code.isascii() or not code.isdigit() or int(code) < 200:
         raise ValueError("not a final status")
-    return ResponseHead(int(code), reason, _pairs(lines[1:]))
+    return ResponseHead(int(code), reason, *_pairs(lines[1:]))
 
 
 def digest(part: bytes) -> bytes:
@@ -144,16 +144,19 @@ def _lines(block: bytes) -> list[bytes]:
     if not block.endswith(b"\r\n"):
         raise ValueError("a head ends with CRLF")
     lines = block[:-2].split(b"\r\n")
-    if any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines):
+    joined = b"".join(lines)
+    if b"\r" in joined or b"\n" in joined or b"\0" in joined:
         raise ValueError("a head line holds CR, LF or NUL")
     return lines
 
 
-def _pairs(lines: list[bytes]) -> Headers:
+def _pairs(lines: list[bytes]) -> tuple[Headers, dict[bytes, bytes]]:
     pairs: Headers = []
+    values: dict[bytes, bytes] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
         if not colon or not name or name.strip() != name:
             raise ValueError("a header line needs a name and a colon")
         pairs.append((name, value))
-    return pairs
+        values[name.lower()] = value
+    return pairs, values

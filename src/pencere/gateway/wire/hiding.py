@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import unquote
 
 _LONGEST_REASON = 500
+HEADERS = (b"x-road-pdu-hidden", b"x-road-pdu-hidden-reason", b"x-road-pdu-hidden-until")
 EXAMPLE = (
     "X-Road-PDU-Hidden: true, X-Road-PDU-Hidden-Reason: order%2012%2F3 (percent-encoded UTF-8),"
     " X-Road-PDU-Hidden-Until: 2027-01-01T00:00:00Z (may be left out)"

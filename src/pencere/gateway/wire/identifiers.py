@@ -5,8 +5,8 @@ encoding, so that comparing identifiers is comparing strings; case matters.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from pencere.gateway.wire.faults import Kind, client_fault
@@ -17,8 +17,7 @@ _SAFE = "-._~!$&'()*+,;=:@"
 _TARGET = re.compile(r"[\x21-\x7e]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceTarget:
+class ServiceTarget(NamedTuple):
     """What a request line asks for. `path` and `query` are the very bytes that go upstream."""
 
     service: str
@@ -47,6 +46,7 @@ def canonical(identifier: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def parse_client(raw: str) -> str:
     """Return the canonical client identifier of `X-Road-Client`: three or four parts."""
     parts = raw.split("/")
@@ -97,17 +97,20 @@ def parse_target(target: str) -> ServiceTarget:
             Kind.INTERNAL_ERROR,
             "the request target must be /r1/instance/class/member/subsystem/service[/path]",
         )
-    parts = [_canonical_part(part) for part in pieces[2:7]]
+    service, provider, code = _service(tuple(pieces[2:7]))
     return ServiceTarget(
-        service="/".join(parts),
-        provider="/".join(parts[:4]),
-        code=_decode(pieces[6]),
-        path="/" + pieces[7] if len(pieces) == 8 else "",
-        query=mark + query,
+        service, provider, code, "/" + pieces[7] if len(pieces) == 8 else "", mark + query
     )
 
 
-# The same few parts come again and again.
+# The same few services come again and again.
+@lru_cache(maxsize=4096)
+def _service(parts: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return identifier, provider and code of a service of five encoded parts."""
+    proper = [_canonical_part(part) for part in parts]
+    return "/".join(proper), "/".join(proper[:4]), _decode(parts[4])
+
+
 @lru_cache(maxsize=4096)
 def _canonical_part(part: str) -> str:
     return encode_part(_decode(part))

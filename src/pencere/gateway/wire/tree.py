@@ -7,7 +7,7 @@ every leaf.
 import hashlib
 from collections.abc import Sequence
 
-from pencere.ledger.proofs import HASH_BYTES, leaf_hash, node_hash
+from pencere.ledger.proofs import HASH_BYTES, leaf_hash
 
 __all__ = ["HASH_BYTES", "climb", "grow", "leaf_hash"]
 
@@ -47,12 +47,12 @@ def climb(leaf: bytes, index: int, size: int, path: bytes) -> bytes | None:
             return None
         part = path[at : at + HASH_BYTES]
         if position & 1 or position == last:
-            computed = node_hash(part, computed)
+            computed = hashlib.sha256(b"\x01" + part + computed).digest()
             while not position & 1 and position:
                 position >>= 1
                 last >>= 1
         else:
-            computed = node_hash(computed, part)
+            computed = hashlib.sha256(b"\x01" + computed + part).digest()
         position >>= 1
         last >>= 1
     return computed if last == 0 else None

@@ -21,9 +21,14 @@ class Request:
 
     def header(self, lower_name: bytes) -> bytes | None:
         """Return the value of a header by its lower-case name; of several the last."""
+        return self.values.get(lower_name)
+
+    @property
+    def values(self) -> dict[bytes, bytes]:
+        """Lower-case name to value; of several the last. Made once."""
         if self._index is None:
             self._index = {name.lower(): value for name, value in self.headers}
-        return self._index.get(lower_name)
+        return self._index
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ Refusal = Callable[[int, str], tuple[int, Headers, bytes]]
 Admit = Callable[[ssl.SSLObject], str]
 
 
+# Of the headers that say how a request is framed: host, expect, content-length.
+_FRAMING_LENGTHS = frozenset({4, 6, 14})
+
+
 class _Phase(Enum):
     IDLE = "idle"
     HEAD = "head"
@@ -129,6 +133,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._loop = loop
         self._limits = server.limits
+        self._head_limit = server.limits.head_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._peer = ""
@@ -230,11 +235,11 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is dropped: behind the head's checks it could say who asks."""
-        self._count_head(len(name) + len(value) + 4)
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self._head_limit:
+            self._stop_parsing(431, "the head of the request is larger than this node takes")
         if self._phase is not _Phase.BODY:
             self._headers.append((name, value))
-        if len(self._headers) > self._limits.header_count:
-            self._stop_parsing(431, "the request has more headers than this node takes")
 
     def on_headers_complete(self) -> None:
         """Look at the head before any of the body is taken."""
@@ -244,8 +249,18 @@ class Connection(asyncio.Protocol):
         if self._parser.should_upgrade():
             # The parser would take the body for the other protocol's bytes and lose it.
             self._stop_parsing(400, "protocol upgrades are not spoken here")
+        if len(self._headers) > self._limits.header_count:
+            self._stop_parsing(431, "the request has more headers than this node takes")
+        hosts = self._look_at_framing()
+        if hosts > 1 or (hosts == 0 and self._parser.get_http_version() == "1.1"):
+            self._stop_parsing(400, "exactly one Host header is needed")
+
+    def _look_at_framing(self) -> int:
+        """Refuse a body that is too large before it comes; return how many hosts are named."""
         hosts = 0
         for name, value in self._headers:
+            if len(name) not in _FRAMING_LENGTHS:
+                continue
             lower = name.lower()
             if lower == b"content-length" and value.isdigit():
                 if len(value) > 18 or int(value) > self.largest_body(self._url):
@@ -254,8 +269,7 @@ class Connection(asyncio.Protocol):
                 hosts += 1
             elif lower == b"expect" and value.lower() == b"100-continue":
                 self._continue()
-        if hosts > 1 or (hosts == 0 and self._parser.get_http_version() == "1.1"):
-            self._stop_parsing(400, "exactly one Host header is needed")
+        return hosts
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -328,11 +342,14 @@ class Connection(asyncio.Protocol):
 
     def _set_idle_or_busy(self) -> None:
         limits = self._limits
-        wait = {_Phase.HEAD: limits.head_s, _Phase.BODY: limits.body_s}.get(
-            self._phase, limits.idle_s
-        )
         if self._is_write_paused:
             wait = limits.write_s  # what was just written found no reader
+        elif self._phase is _Phase.HEAD:
+            wait = limits.head_s
+        elif self._phase is _Phase.BODY:
+            wait = limits.body_s
+        else:
+            wait = limits.idle_s
         self._deadline = self._loop.time() + wait
 
     def _refuse(self, status: int, message: str) -> None:
