@@ -133,7 +133,7 @@ def test_a_changed_head_or_body_is_refused(pair: Pair) -> None:
     pair.start(1)
     good = signed(pair)
     changed_body = good._replace(body=b'{"by": 2}')
-    changed_head = replace(good, head=good.head.replace(b"identify", b"identifx"))
+    changed_head = good._replace(head=good.head.replace(b"identify", b"identifx"))
     no_body = good._replace(body=b"")
 
     faults = [fault_of(send(pair, wire.pack(one))) for one in (changed_body, changed_head, no_body)]
