@@ -94,7 +94,8 @@ def draft(core: Core, request: Request) -> Draft:
     if request.method not in _METHODS:
         raise client_fault(Kind.INTERNAL_ERROR, "a message is sent with POST, PUT, PATCH or DELETE")
     client = consumer.identify(core, directory, request)
-    headers = [pair for pair in head.from_client(request.headers) if pair[0].lower() not in _OWN]
+    kept = head.from_client(request.headers, request.values)
+    headers = [pair for pair in kept if pair[0].lower() not in _OWN]
     facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
     if not 0 < len(facts.message_id) <= _LONGEST_KEY or not facts.message_id.isprintable():
         raise client_fault(

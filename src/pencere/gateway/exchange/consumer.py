@@ -117,7 +117,7 @@ class ConsumerExchange:
         seen.consumer = self._client = own or identify(core, self._directory, request)
         core.shares.take(Side.CLIENT, self._client)
         self._is_sharing = True
-        headers = head.from_client(request.headers)
+        headers = head.from_client(request.headers, request.values)
         self._peers = core.peers.choose(self._providers(target))[:_ATTEMPTS]
         facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
         now = core.now()
@@ -188,7 +188,7 @@ class ConsumerExchange:
         if target.provider not in directory.members:
             raise client_fault(Kind.UNKNOWN_MEMBER, f"Provider '{target.provider}' not found")
         names = directory.nodes_serving(target.provider)
-        wanted = self._request.header(b"x-road-security-server")
+        wanted = self._request.values.get(b"x-road-security-server")
         if wanted is not None:
             asked = parse_server(wanted.decode("latin-1"))
             if asked not in names:

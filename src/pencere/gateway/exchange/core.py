@@ -182,16 +182,12 @@ def circumstances(
     `values` are they by lower-case name, of several the last.
     """
     found: dict[str, str] = {}
-    is_plain = len(values) == len(headers)
-    lowered = values.items() if is_plain else [(name.lower(), value) for name, value in headers]
-    for name, value in lowered:
-        proper = PENCERE_HEADERS.get(name)
-        if proper is None:
-            continue
-        text = value.decode("latin-1")
+    said = values if len(values) == len(headers) else _said(headers)
+    for name, proper in PENCERE_HEADERS.items():
+        text = said.get(name, b"").decode("latin-1")
         if not text:
             continue  # said, but nothing: the same as not said
-        if proper in found or not _is_plain(text):
+        if not _is_plain(text):
             raise Fault(
                 side,
                 Kind.INVALID_HEADER,
@@ -227,6 +223,16 @@ def circumstances(
         _hiding(values, side),
         acting,
     )
+
+
+def _said(headers: head.Headers) -> dict[bytes, bytes]:
+    """Return the `Pencere-*` headers that say something; a repeated one as no value can be."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        lower = name.lower()
+        if lower in PENCERE_HEADERS and value:
+            found[lower] = found[lower] + b"\0" + value if lower in found else value
+    return found
 
 
 def question(

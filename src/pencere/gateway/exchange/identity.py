@@ -10,7 +10,8 @@ from pencere.kernel.http.message import Request
 
 def identify(core: Core, directory: Directory, request: Request) -> str:
     """Return the system that asks at this node's own port, proved by its certificate or key."""
-    raw = request.header(b"x-road-client")
+    values = request.values
+    raw = values.get(b"x-road-client")
     if raw is None:
         raise client_fault(
             Kind.INVALID_CLIENT_IDENTIFIER,
@@ -22,7 +23,7 @@ def identify(core: Core, directory: Directory, request: Request) -> str:
         raise client_fault(Kind.UNKNOWN_MEMBER, f"Client '{client}' not found at this node")
     known = core.node_file.current
     if not known.is_open:
-        key = request.header(b"pencere-client-key") or b""
+        key = values.get(b"pencere-client-key", b"")
         problem = problem_of(known.clients, client, key, request.peer)
         if problem:
             raise client_fault(

@@ -99,8 +99,10 @@ class Serving:
 
         The other node is not believed to have dropped what only this one may say.
         """
-        carried = self._seen.onto(self._call.head.headers)
-        headers = [pair for pair in carried if pair[0].lower() not in head.TERMS]
+        values = self._call.head.values
+        headers = self._seen.trace.onto(self._call.head.headers, values)
+        if not head.TERMS.isdisjoint(values):
+            headers = [pair for pair in headers if pair[0].lower() not in head.TERMS]
         if self._arrived is not None:
             # One key for all attempts: the service's own guard against doing it twice.
             headers = [pair for pair in headers if pair[0].lower() not in {KEY, HEADER}]

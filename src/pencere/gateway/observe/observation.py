@@ -5,7 +5,7 @@ from datetime import datetime
 from asyncpg.pgproto.pgproto import UUID
 
 from pencere.gateway.observe.records import MonitoringRecord
-from pencere.gateway.observe.trace import Headers, Trace
+from pencere.gateway.observe.trace import Trace
 
 _LONGEST = 200
 
@@ -29,10 +29,6 @@ class Observation:
         self.endpoint = self.agreement = self.represented = self.peer = self.kind = ""
         self.request_bytes = self.response_bytes = self.status = 0
         self.is_closed = False
-
-    def onto(self, headers: Headers) -> Headers:
-        """Return headers that carry the trace on."""
-        return self.trace.onto(headers)
 
     def record(self, node: str, fault: str, ended_s: float) -> MonitoringRecord:
         """Return the monitoring record."""

@@ -75,9 +75,12 @@ class Trace(NamedTuple):
         above = self.of_exchange(exchange)
         return Trace(above.trace, os.urandom(8).hex(), above.span, self.is_sampled, self.state)
 
-    def onto(self, headers: Headers) -> Headers:
+    def onto(self, headers: Headers, values: Mapping[bytes, bytes]) -> Headers:
         """Return headers that name this span as the parent of what follows."""
-        kept = [pair for pair in headers if pair[0].lower() not in _NAMES]
+        if TRACEPARENT in values or TRACESTATE in values:
+            kept = [pair for pair in headers if pair[0].lower() not in _NAMES]
+        else:
+            kept = list(headers)
         parent = f"00-{self.trace}-{self.span}-0{'1' if self.is_sampled else '0'}"
         kept.append((TRACEPARENT, parent.encode()))
         if self.state:

@@ -6,7 +6,7 @@ head is `STATUS SP REASON CRLF (name:value CRLF)*`. PR-REST; docs/specs/gateway-
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 Headers = list[tuple[bytes, bytes]]
@@ -67,8 +67,12 @@ def lookup(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in headers}
 
 
-def from_client(headers: Headers) -> Headers:
-    """Return what of a client's headers goes on, in order."""
+def from_client(headers: Headers, values: Mapping[bytes, bytes]) -> Headers:
+    """Return what of a client's headers goes on, in order; `values` are they by lower-case name."""
+    if len(values) == len(headers) and values.get(b"x-road-id") != b"":
+        # No header is there twice, so both are in one order.
+        named = zip(headers, values, strict=True)
+        return [pair for pair, lower in named if lower not in _FROM_CLIENT]
     kept: Headers = []
     seen: set[bytes] = set()
     for name, value in reversed(headers):
