@@ -93,6 +93,28 @@ def test_a_month_is_archived_proved_and_dropped(court, archive):
     assert json.loads(leaf[0][0])["count"] == 5
 
 
+def test_a_month_takes_along_what_only_it_needed_and_nothing_else(court, archive):
+    court.exchanged(number="gone-1")
+    court.exchanged(number="gone-2")
+    counts = (
+        "select (select count(*) from gateway.batch_member),"
+        " (select count(*) from gateway.batch_leaves), (select count(*) from gateway.batch)"
+    )
+    refused = []
+    for user, row in (("owner", "batch_member"), ("owner", "batch"), ("app", "batch_member")):
+        with psycopg.connect(getattr(court.databases[1], user)) as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege) as problem:
+                connection.execute(f"delete from gateway.{row}")
+            refused.append("this row is needed" in str(problem.value))
+
+    before = court.rows(1, counts)
+    archiving.run(archive)
+
+    assert refused == [True, True, False]
+    assert before[0][0] == 2
+    assert court.rows(1, counts) == [(0, 0, 1)]
+
+
 def test_nothing_of_a_person_lies_in_an_archive_in_clear(court, archive):
     court.exchanged(body=f'{{"by": {{"fin": "{PERSON}"}}}}'.encode())
 

@@ -1,5 +1,6 @@
-"""`pencere gateway evidence` and `archive`: what proves an exchange, now and years later."""
+"""`pencere gateway evidence`, `archive`, `escrow`: what proves an exchange, now and years later."""
 
+import getpass
 import json
 import os
 import secrets
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pencere.cli.options import installation_of
 from pencere.cli.roles.archive import (
@@ -23,7 +26,8 @@ from pencere.cli.roles.archive import (
 )
 from pencere.cli.roles.nodes import NODES, Node
 from pencere.documents.examine import examine
-from pencere.gateway.archive import archiving
+from pencere.gateway.archive import archiving, escrow
+from pencere.gateway.archive.manifest import manifest_name, read_manifest
 from pencere.gateway.archive.store import Store, open_store
 from pencere.gateway.archive.verification import Verified, find, verify
 from pencere.gateway.log.sealing import Sealer
@@ -40,13 +44,14 @@ from pencere.trust.durable import write_durably
 ACTIONS = (
     ("evidence", "write the evidence container of an exchange"),
     ("archive", "archive months of the log, or verify an archive"),
+    ("escrow", "open the secrets of an archive's node with the key of the escrow officer"),
     ("rotate-secret", "give a node a new secret for its log; the old one still opens"),
 )
 _ROLES = [node.role for node in NODES]
 
 
 def add_options(actions: Mapping[str, ArgumentParser]) -> None:
-    """Add the options of both."""
+    """Add the options of all."""
     one = actions["evidence"]
     one.add_argument("exchange", help="X-Road-Request-Id or X-Road-Id")
     one.add_argument("-o", "--output", metavar="FILE", help="default: <exchange>.asice; - prints")
@@ -54,6 +59,7 @@ def add_options(actions: Mapping[str, ArgumentParser]) -> None:
     one.add_argument("--part", choices=PARTS, help="leave the other part out")
     one.add_argument("--no-bodies", action="store_true", help="leave bodies out")
     one.add_argument("--from", dest="source", metavar="PLACE", help="an archive to look into")
+    one.add_argument("--secrets", metavar="FILE", help="of the node, as `escrow` writes them")
     many = actions["archive"]
     many.add_argument("what", nargs="?", choices=["run", "verify"], default="run")
     many.add_argument(
@@ -64,7 +70,12 @@ def add_options(actions: Mapping[str, ArgumentParser]) -> None:
     many.add_argument("--keep-days", metavar="N", help="months that ended longer ago are archived")
     many.add_argument("--keep-rows", action="store_true", help="do not drop what was archived")
     many.add_argument("--anchors", metavar="FILE", help="PEM of the root (of verify)")
+    many.add_argument("--secrets", metavar="FILE", help="of the node: opens every file (verify)")
     many.add_argument("--json", action="store_true", help="for machines")
+    opened = actions["escrow"]
+    opened.add_argument("place", metavar="PLACE", help="archive: DIR or s3://bucket/prefix")
+    opened.add_argument("--key", required=True, metavar="FILE", help="PEM, P-256")
+    opened.add_argument("-o", "--output", required=True, metavar="FILE", help="the secrets")
     actions["rotate-secret"].add_argument("node", choices=_ROLES)
 
 
@@ -72,6 +83,8 @@ def run(given: Namespace) -> int:
     """Do what was asked."""
     if given.action == "evidence":
         return _evidence(installation_of(given), given)
+    if given.action == "escrow":
+        return _escrow(given)
     if given.action == "rotate-secret":
         return _rotate(installation_of(given), given.node)
     if given.what == "verify":
@@ -95,7 +108,7 @@ def _evidence(installation: Installation, given: Namespace) -> int:
         whole = with_present(connection, live[0], maker.signer.certificate)
     content = make(
         whole,
-        Sealer(*secrets_of(installation, node.role)),
+        Sealer(*_secrets(given, installation, node)),
         maker,
         node=node.identifier,
         at=clock.now(),
@@ -119,7 +132,7 @@ def _found(installation: Installation, given: Namespace) -> tuple[Node, Exchange
     for node in nodes:
         store = open_store(given.source, place.s3) if given.source else place.store(node)
         try:
-            found = find(store, given.exchange, secrets_of(installation, node.role))
+            found = find(store, given.exchange, _secrets(given, installation, node))
         except Missing:
             continue
         return node, found[0]
@@ -162,7 +175,9 @@ def _verify(given: Namespace) -> int:
     anchors = _anchors(given, installation)
     place = Place.of(installation, os.environ)
     if given.place:
-        found = {given.place: _verified(open_store(given.place, place.s3), anchors, (), None)}
+        opening = _read_secrets(given.secrets) if given.secrets else ()
+        store = open_store(given.place, place.s3)
+        found = {given.place: _verified(store, anchors, opening, None)}
     else:
         found = {
             node.role: _verified(
@@ -231,6 +246,54 @@ def _in_words(name: str, one: Verified) -> list[str]:
     return lines + [
         f"  {found.code} {found.where} {found.detail}".rstrip() for found in one.findings
     ]
+
+
+def _secrets(given: Namespace, installation: Installation, node: Node) -> tuple[str, ...]:
+    """Return what a node's log or archive is opened with: what was handed over, else its own."""
+    if given.secrets:
+        return _read_secrets(given.secrets)
+    return secrets_of(installation, node.role)
+
+
+def _read_secrets(name: str) -> tuple[str, ...]:
+    try:
+        found = tuple(Path(name).read_text("ascii").split())
+    except (OSError, ValueError):
+        found = ()
+    if not found:
+        raise Misconfigured(
+            file="command line", key="--secrets", value=name, example="pencere gateway escrow -o"
+        )
+    return found
+
+
+def _escrow(given: Namespace) -> int:
+    """Write the secrets of the newest manifest that has them; they are never shown."""
+    key = _officer_key(given.key)
+    store = open_store(given.place, Place.of(installation_of(given), os.environ).s3)
+    numbers = [int(one[9:15]) for one in store.names() if one.startswith("manifest-")]
+    for number in sorted(numbers, reverse=True):
+        manifest = read_manifest(store.get(manifest_name(number)))
+        if manifest.escrow is not None:
+            found = escrow.unlock(manifest.escrow, key, log=manifest.log)
+            write_durably(Path(given.output), "\n".join(found).encode() + b"\n", mode=0o600)
+            print(f"{given.output}: {len(found)} secret(s) of {manifest.log}")
+            return 0
+    raise Missing("archive.no_escrow", place=given.place)
+
+
+def _officer_key(name: str) -> ec.EllipticCurvePrivateKey:
+    try:
+        pem = Path(name).read_bytes()
+        password = getpass.getpass(f"{name}: ").encode() if b"ENCRYPTED" in pem else None
+        key = load_pem_private_key(pem, password)
+    except (OSError, ValueError, TypeError) as problem:
+        raise Misconfigured(
+            file="command line", key="--key", value=name, example="escrow.pem"
+        ) from problem
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise Misconfigured(file="command line", key="--key", value="another", example="P-256")
+    return key
 
 
 def _rotate(installation: Installation, role: str) -> int:

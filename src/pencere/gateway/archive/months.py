@@ -39,6 +39,22 @@ join gateway.request r on r.exchange = s.exchange and r.side = s.side
 where r.recorded_at >= %s
 """
 
+# What the month leaves: nothing that a row still there is proved by (sql 0010 refuses that too).
+_LEFT = (
+    """
+    delete from gateway.batch_member m where m.response_seq <= %(last)s
+        and not exists (select from gateway.response r where r.seq = m.response_seq)
+    """,
+    """
+    delete from gateway.batch_leaves l
+    where not exists (select from gateway.batch_member m where m.batch = l.batch)
+    """,
+    """
+    delete from gateway.batch b where b.id < (select max(id) from gateway.batch)
+        and not exists (select from gateway.batch_member m where m.batch = b.id)
+    """,
+)
+
 
 @dataclass(frozen=True)
 class Month:
@@ -79,16 +95,20 @@ def refuse_unfinished(connection: Connection, month: Month) -> None:
 
 
 def drop(connection: Connection, month: Month) -> None:
-    """Take a month out; in the caller's transaction. Waits for a lock for five seconds only.
+    """Take a month out, and what only it needed; in the caller's transaction.
+
+    Waits for a lock for five seconds only.
 
     Raises:
         Conflict: `archive.foreign`: answers in it belong to requests that stay.
     """
     connection.execute("set local lock_timeout = '5s'")
+    last = 0
     if month.responses is not None:
         foreign = _count(connection, _FOREIGN, month.responses, month.until)
         if foreign:
             raise Conflict("archive.foreign", month=f"{month.since:%Y-%m}", count=foreign)
+        last = _last(connection, month.responses)
     for parent, part in (("request", month.requests), ("response", month.responses)):
         if part is not None:
             names = {"parent": sql.Identifier("gateway", parent),
@@ -97,6 +117,16 @@ def drop(connection: Connection, month: Month) -> None:
                 sql.SQL("alter table {parent} detach partition {part}").format(**names)
             )
             connection.execute(sql.SQL("drop table {part}").format(**names))
+    if last:
+        for statement in _LEFT:
+            connection.execute(statement, {"last": last})
+
+
+def _last(connection: Connection, part: str) -> int:
+    query = sql.SQL("select coalesce(max(seq), 0) as last from {part}")
+    row = connection.execute(query.format(part=sql.Identifier("gateway", part))).fetchone()
+    assert row is not None  # noqa: S101  # an aggregate has a row
+    return int(row["last"])
 
 
 def _count(connection: Connection, query: str, part: str, *values: object) -> int:

@@ -16,7 +16,7 @@ Check = Callable[[bytes], Sequence[str]]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: a code of `texts.yaml` and where."""
+    """One thing that is wrong: a code (docs/specs/archive.md, "Verification") and where."""
 
     code: str
     where: str
