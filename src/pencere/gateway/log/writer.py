@@ -175,7 +175,9 @@ class LogWriter:
     async def start(self) -> None:
         """Connect when the database is there; keep trying when not."""
         with contextlib.suppress(*GONE):
-            await self._connect(self._lanes[0])
+            for lane in self._lanes:
+                # Now, since asking for the types of the tables takes a while the first time.
+                await self._connect(lane)
         for lane in self._lanes:
             lane.task = asyncio.get_running_loop().create_task(self._run(lane))
 
