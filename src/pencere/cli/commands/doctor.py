@@ -22,12 +22,15 @@ def run(arguments: Sequence[str]) -> int:
     given = options.parse_args(arguments)
     installation = installation_of(given)
     os.environ.update(installation.environment())  # Django reads it there
-    logging.disable(logging.WARNING)
     checks = []
-    for check in examine(installation):
-        checks.append(check)
-        if not given.json:
-            print(f"{'ok ' if check.ok else 'NOT'}  {check.name:<28}{check.detail}", flush=True)
+    logging.disable(logging.WARNING)
+    try:
+        for check in examine(installation):
+            checks.append(check)
+            if not given.json:
+                print(f"{'ok ' if check.ok else 'NOT'}  {check.name:<28}{check.detail}", flush=True)
+    finally:
+        logging.disable(logging.NOTSET)
     healthy = all(check.ok for check in checks)
     if given.json:
         told = {"healthy": healthy, "checks": [asdict(check) for check in checks]}
