@@ -1,5 +1,6 @@
 """A node in operation: keys that change, certificates that are revoked, clocks, records, load."""
 
+import base64
 import json
 import threading
 import time
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.gateway.conftest import (
     CONSUMER,
     PROVIDER,
@@ -178,6 +181,36 @@ def test_a_key_renews_without_a_restart_and_without_a_dropped_request(pair: Pair
     pair.publish(6, nodes=nodes)
     wait_until(lambda: pair.version(0) == pair.version(1) == 6)
     assert pair.ask().status == 200
+
+
+def test_a_node_tells_the_register_the_key_of_its_ledger_until_the_directory_names_it(
+    pair: Pair,
+) -> None:
+    class Telling(Box):
+        def following(self) -> KeyPair | None:
+            return None
+
+        def name_ledger(self, origin: str, key: bytes) -> None:
+            self.told.append(f"{origin} {base64.b64encode(key).decode()}")
+
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    file = pair.folder / "ledger.pem"
+    file.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    box = Telling(pair, 1)
+    start(pair, 1, box, ledger_origin="pencere.az/x", ledger_key=file)
+    said = f"pencere.az/x {base64.b64encode(der).decode()}"
+
+    wait_until(lambda: box.told == [said])
+    later(pair, timedelta(minutes=6))
+    wait_until(lambda: box.told == [said] * 2)
+    nodes = pair.payload(2)["nodes"]
+    nodes[1]["ledger"] = {"origin": "pencere.az/x", "key": base64.b64encode(der).decode()}
+    pair.publish(2, nodes=nodes)
+    wait_until(lambda: pair.version(1) == 2)
+    later(pair, timedelta(minutes=6))
+    time.sleep(0.3)
+    assert box.told == [said] * 2
 
 
 def test_a_renewal_that_fails_is_said_and_tried_again(pair: Pair) -> None:

@@ -7,7 +7,8 @@ The steps, each of which may be taken again after a stop:
    node signs and shows the new one;
 4. when nothing that was signed with the old key can still be on its way, the register is asked
    to let the old certificate go.
-No restart, no dropped request: see `keys`. docs/specs/joining.md.
+No restart, no dropped request: see `keys`. Beside that the register is told the key of the node's
+ledger, so that nobody need believe the node about it. docs/specs/joining.md.
 """
 
 import asyncio
@@ -15,6 +16,12 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.exchange.core import Core
@@ -43,6 +50,9 @@ class KeyBox(Protocol):
     def retire(self, fingerprint: str) -> None:
         """Ask the state register to let a certificate go."""
 
+    def name_ledger(self, origin: str, key: bytes) -> None:
+        """Tell the state register how this node's ledger is called and its key (SPKI, DER)."""
+
 
 @dataclass
 class Renewer:
@@ -58,6 +68,7 @@ class Renewer:
     overlap: timedelta = timedelta(minutes=30)
     every_s: float = _LOOK_S
     trouble: str = ""
+    _ledger_told: datetime | None = None
     _named: tuple[str, datetime] | None = None
     _retiring: dict[str, datetime] = field(default_factory=dict)
 
@@ -91,6 +102,20 @@ class Renewer:
             log.info("renewal_prepared certificate=%s", made.fingerprint[:16])
             await asyncio.to_thread(self.box.announce, made)
         await self._retire(now)
+        await self._name_ledger(now)
+
+    async def _name_ledger(self, now: datetime) -> None:
+        config, entry = self.core.config, self._entry()
+        if config.ledger_key is None or entry is None or self.core.fingerprint not in entry.signing:
+            return
+        key = load_pem_public_key(config.ledger_key.read_bytes())
+        own = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if entry.ledger == (config.ledger_origin, own) or (
+            self._ledger_told is not None and now - self._ledger_told < self.settle
+        ):
+            return
+        await asyncio.to_thread(self.box.name_ledger, config.ledger_origin, own)
+        self._ledger_told = now
 
     def _has_settled(self, fingerprint: str, now: datetime) -> bool:
         if self._named is None or self._named[0] != fingerprint:

@@ -1,12 +1,15 @@
 """Evidence containers of real exchanges, verified with nothing but the country's root."""
 
+import base64
 import io
 import json
 import zipfile
 from datetime import timedelta
 
-from tests.gateway.conftest import ask, headers
-from tests.gateway.court import stamper
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.gateway.conftest import ask, headers, wait_until
+from tests.gateway.court import ORIGIN, stamper
 
 from pencere.documents.examine import examine
 from pencere.gateway.proof.asic import Maker, container
@@ -124,6 +127,30 @@ def test_every_file_that_is_changed_left_out_or_added_is_found(court):
     verdicts = {what: judged(court, zipped(one))[0] for what, one in found.items()}
 
     assert [what for what, verdict in verdicts.items() if verdict == "valid"] == []
+
+
+def named_ledger(court, key) -> dict[str, str]:
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return {"origin": ORIGIN, "key": base64.b64encode(spki).decode()}
+
+
+def test_the_directory_vouches_for_the_key_of_the_ledger_and_not_the_node(court):
+    nodes = court.payload(3)["nodes"]
+    other = ec.generate_private_key(ec.SECP256R1())
+    found = []
+    for version, key in ((3, court.log_key.public_key), (4, other.public_key())):
+        for clock in court.clocks:
+            clock.advance(timedelta(seconds=1))
+        nodes[1]["ledger"] = named_ledger(court, key)
+        court.publish(version, nodes=nodes)
+        wait_until(lambda version=version: court.version(0) == court.version(1) == version)
+        for clock in court.clocks:
+            clock.advance(timedelta(seconds=1))
+        number = court.exchanged(number=f"named-{version}")
+        found.append(judged(court, provider_evidence(court, number).body))
+
+    # In the second case the node goes on with a ledger beside the one it told of.
+    assert found == [("valid", ()), ("invalid", ("exchange.ledger_other",))]
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from django.test import Client, override_settings
 
@@ -300,6 +300,40 @@ def test_a_new_certificate_enters_beside_the_old_and_the_old_one_leaves_when_the
     )
     assert change(issuer, following, new, {"act": "remove", "sha256": names[0]}) == "removed"
     assert fingerprints() == names[1:]
+
+
+def spki(key: ec.EllipticCurvePrivateKey) -> str:
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode()
+
+
+def test_the_directory_names_the_key_of_a_nodes_ledger_as_the_node_told_it(
+    token: Callable[..., str],
+    join: Callable[..., joining.Joined],
+    key: ec.EllipticCurvePrivateKey,
+    issuer: Issuer,
+) -> None:
+    own = join(token(), key).chain[0]
+    origin, ledger = f"pencere.az/{NODE}", ec.generate_private_key(ec.SECP256R1())
+    said = {"act": "ledger", "origin": origin, "key": spki(ledger)}
+    Node.objects.create(
+        identifier="AZ/GOV/x/y", address="x:1", ledger={"origin": "pencere.az/x", "key": "AA=="}
+    )
+
+    told = [change(issuer, key, own, said), change(issuer, key, own, said)]
+    wrong = [
+        refused(lambda changes=changes: change(issuer, key, own, said | changes))
+        for changes in (
+            {"key": "AA=="}, {"key": spki(ec.generate_private_key(ec.SECP384R1()))},
+            {"origin": "pencere.az/\n"}, {"origin": "pencere.az/x"},
+        )
+    ]  # fmt: skip
+
+    assert told == ["named", "unchanged"]
+    assert wrong == ["node.ledger", "node.ledger", "node.ledger", "node.ledger_taken"]
+    (named,) = [one for one in directory.directory_content("AZ")["nodes"] if one["id"] == NODE]
+    assert named["ledger"] == {"origin": origin, "key": spki(ledger)}
+    assert acts("ledger-named") == [(NODE, "")]
 
 
 def test_a_certificate_is_not_taken_from_a_stranger_a_revoked_key_or_a_wrong_clock(

@@ -8,8 +8,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from pencere.cli.roles.gateway import given_config
 from pencere.cli.roles.node_keys import NodeKeyBox
+from pencere.cli.roles.node_secrets import older_secrets
 from pencere.cli.roles.server import log_to_stderr
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.node import run
@@ -19,6 +22,7 @@ from pencere.ledger.sequencer import Sequencer
 from pencere.ops.databases import make_databases, migrate_databases
 from pencere.ops.installation import Installation
 from pencere.ops.postgres import Cluster
+from pencere.trust.durable import write_durably
 from pencere.trust.keystore import Keystore
 from pencere.trust.signers import LogSigner
 from pencere.trust.stamping import TimeStampClient
@@ -71,6 +75,16 @@ def key_folder(installation: Installation) -> Path:
     return installation.keys / ROLE
 
 
+def ledger_key(installation: Installation) -> Path:
+    """Return the file with the public key of the node's ledger."""
+    return installation.pki / f"ledger-{DATABASE}.pem"
+
+
+def origin_of(member: Membership) -> str:
+    """Return the name of the node's ledger: no other node of the exchange has it."""
+    return f"pencere.az/{member.node}"
+
+
 def keystore_of(installation: Installation) -> Keystore:
     """Return the node's own keys."""
     return Keystore(key_folder(installation), installation.secret(f"keys/{ROLE}"))
@@ -113,10 +127,13 @@ def _sequencer(installation: Installation, member: Membership) -> Sequencer:
     keystore = keystore_of(installation)
     if "ledger" not in keystore.names():
         keystore.create("ledger")
+    signer = LogSigner(keystore.signer("ledger"))
+    pem = signer.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    write_durably(ledger_key(installation), pem, mode=0o644)
     return Sequencer(
         installation.database_url(DATABASE),
-        f"pencere.az/{member.node}",
-        LogSigner(keystore.signer("ledger")),
+        origin_of(member),
+        signer,
         time_stamp=TimeStampClient(member.tsa_url).token,
     )
 
@@ -140,4 +157,7 @@ def _config(
         link_host=member.link_host,
         link_port=member.link_port,
         ledger=sequencer.check,
+        ledger_origin=origin_of(member),
+        ledger_key=ledger_key(installation),
+        older_secrets=older_secrets(installation, ROLE),
     )

@@ -98,6 +98,10 @@ class NodeKeyBox:
         """Have the register let a certificate go."""
         self._tell({"act": "remove", "sha256": fingerprint})
 
+    def name_ledger(self, origin: str, key: bytes) -> None:
+        """Tell the register the name and key of the node's ledger."""
+        self._tell({"act": "ledger", "origin": origin, "key": base64.b64encode(key).decode()})
+
     def _tell(self, said: dict[str, Any]) -> None:
         signer = self._keystore.signer(current_name(self._folder))
         payload = said | {"node": self._node, "time": self._clock.now().isoformat()}

@@ -115,6 +115,7 @@ REASONS: dict[str, tuple[Indication, SubIndication | None]] = {
     "exchange.other_answer": (_FAILED, _S.HASH_FAILURE),
     "exchange.time_stamp_path": (_FAILED, _S.HASH_FAILURE),
     "exchange.ledger_wrong": (_FAILED, _S.HASH_FAILURE),
+    "exchange.ledger_other": (_FAILED, _S.HASH_FAILURE),
     "exchange.directory_wrong": (_FAILED, _S.SIG_CONSTRAINTS_FAILURE),
     "exchange.not_in_directory": (_FAILED, _S.SIG_CONSTRAINTS_FAILURE),
     "exchange.directory_missing": (_OPEN, _S.SIG_CONSTRAINTS_FAILURE),

@@ -92,6 +92,8 @@ class NodeEntry:
     status: str = ""
     # All of them, those that were revoked too.
     certificates: Mapping[str, x509.Certificate] = field(default_factory=dict)
+    # Name and public key (SPKI, DER) of its ledger, as the node itself told the register.
+    ledger: tuple[str, bytes] = ("", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,14 @@ def _node(entry: Mapping[str, Any], revoked: frozenset[str]) -> NodeEntry:
         name=entry.get("name") or canonical(entry["id"]),
         status=entry.get("status", ""),
         certificates=certificates,
+        ledger=_ledger(entry.get("ledger")),
     )
+
+
+def _ledger(entry: Mapping[str, str] | None) -> tuple[str, bytes]:
+    if entry is None:
+        return "", b""
+    return str(entry["origin"]), base64.b64decode(entry["key"], validate=True)
 
 
 def _service(entry: Mapping[str, Any]) -> Service:

@@ -6,16 +6,22 @@ statuses that were kept then; the container's time-stamp proves that those are n
 docs/specs/evidence-container.md, "Verification".
 """
 
+import base64
 import hashlib
 import json
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from pencere.documents.formats import archive, asic_read, tokens
 from pencere.documents.formats.found import Found, FoundSignature, FoundStamp
@@ -90,6 +96,8 @@ class _Case(SealedContainer):
 
     def __init__(self, request: Request, found: Found, container: Container) -> None:
         super().__init__(request, found, container.files)
+        # What the directory, once it is proved, says of the ledger of each node.
+        self._named: dict[str, Any] = {}
         self._container = container
         # What `about.json` lists is what lies there, no more and no less.
         if (container.listed("certificates"), container.listed("statuses")) != (
@@ -108,7 +116,8 @@ class _Case(SealedContainer):
         else:
             self.warnings.append("exchange.no_response")
         stamps = (self._time_stamp(), *(self._own_stamp(),))
-        own = [*self._found.problems, *self._consistent(), *self._ledger(), *self._directory()]
+        directory = self._directory()
+        own = [*self._found.problems, *self._consistent(), *self._ledger(), *directory]
         signatures = (*parts, whole)
         reasons = (
             *own,
@@ -269,7 +278,19 @@ class _Case(SealedContainer):
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise claims.malformed("ledger") from error
-        return [] if verdict.included and is_ours else ["exchange.ledger_wrong"]
+        if not (verdict.included and is_ours):
+            return ["exchange.ledger_wrong"]
+        return [] if self._is_named_ledger(key, given.get("origin")) else ["exchange.ledger_other"]
+
+    def _is_named_ledger(self, key: ec.EllipticCurvePublicKey, origin: object) -> bool:
+        """Compare with what the directory of then says of the node's ledger, where it does."""
+        is_asker = self._container.about.get("side") == "consumer"
+        node = self._container.request.facts["signer" if is_asker else "receiver"]
+        named = self._named.get(node)
+        if named is None:
+            return True
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return bool(named == {"origin": origin, "key": base64.b64encode(spki).decode("ascii")})
 
     def _directory(self) -> list[str]:
         """The directory of then names both nodes' keys, and is the state register's."""
@@ -289,6 +310,7 @@ class _Case(SealedContainer):
             }
             version = payload["version"]
             about = self._container.about
+            self._named = {node["id"]: node.get("ledger") for node in payload["nodes"]}
             agreed = {(one["id"], one["consumer"], one["service"]) for one in payload["agreements"]}
             said = tuple(about.get(key) for key in ("agreement", "consumer", "service"))
         except (PencereError, ValueError, TypeError, KeyError) as error:
@@ -299,6 +321,8 @@ class _Case(SealedContainer):
         signers = {(request.facts["signer"], request.facts["certificate"])}
         if response is not None:
             signers.add((response.facts["signer"], response.facts["certificate"]))
+        if reasons:
+            self._named = {}
         if not signers <= listed:
             reasons.append("exchange.not_in_directory")
         if said[0] and said not in agreed:

@@ -176,6 +176,8 @@ def _node(node: Node, instance: str) -> dict[str, Any]:
     }
     if node.name:
         said["name"] = node.name
+    if node.ledger:
+        said["ledger"] = node.ledger
     return said
 
 

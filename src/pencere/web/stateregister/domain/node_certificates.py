@@ -7,15 +7,20 @@ new key proves itself too. docs/specs/joining.md.
 import base64
 import hashlib
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 from cryptography.x509.oid import NameOID
 from django.db import transaction
 
@@ -32,6 +37,7 @@ log = logging.getLogger(__name__)
 PURPOSE = "tls-node"
 WINDOW = timedelta(minutes=5)
 _MOST = 3
+_ORIGIN = re.compile(r"[a-z0-9][A-Za-z0-9./_-]{0,199}\Z")
 
 
 def entries(certificate: x509.Certificate) -> list[dict[str, str]]:
@@ -77,6 +83,8 @@ def change(jws: str, *, anchors: Sequence[x509.Certificate], at: datetime) -> st
         return _add(node, payload, signer, anchors, at)
     if act == "remove":
         return _remove(node, _text(payload, "sha256"), shown, at)
+    if act == "ledger":
+        return _name_ledger(node, payload, at)
     raise Invalid("node.act", example="add")
 
 
@@ -161,6 +169,35 @@ def _remove(node: Node, sha256: str, shown: str, at: datetime) -> str:
     node.save(update_fields=["certificates"])
     _note(node, "certificate-removed", sha256, at)
     return "removed"
+
+
+def _name_ledger(node: Node, payload: dict[str, Any], at: datetime) -> str:
+    """Keep the key of the node's ledger; each change stays visible as an act."""
+    origin, encoded = _text(payload, "origin"), _text(payload, "key")
+    try:
+        key = load_der_public_key(base64.b64decode(encoded, validate=True))
+    except (ValueError, UnsupportedAlgorithm) as problem:
+        raise Invalid("node.ledger") from problem
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise Invalid("node.ledger")
+    if _ORIGIN.match(origin) is None:
+        raise Invalid("node.ledger")
+    others = Node.objects.exclude(identifier=node.identifier).exclude(ledger={})
+    if any(one.ledger["origin"] == origin and one.ledger["key"] != encoded for one in others):
+        raise Conflict("node.ledger_taken")
+    named = {"origin": origin, "key": encoded}
+    if node.ledger == named:
+        return "unchanged"
+    node.ledger = named
+    node.save(update_fields=["ledger"])
+    sha256 = hashlib.sha256(base64.b64decode(encoded)).hexdigest()
+    record(
+        "node", node.identifier, "ledger-named", person=None, at=at,
+        details={"origin": origin, "sha256": sha256},
+    )  # fmt: skip
+    directory_changes()
+    log.info("node_ledger_named node=%s key=%s", node.identifier, sha256[:16])
+    return "named"
 
 
 def _note(node: Node, kind: str, sha256: str, at: datetime) -> None:

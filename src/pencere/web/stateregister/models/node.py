@@ -19,6 +19,8 @@ class Node(models.Model):
     is_active = models.BooleanField(default=True)
     # Nodes of one name serve together.
     name = models.CharField(max_length=200, blank=True, default="")
+    # Of its ledger, as the node told: {"origin", "key" (SPKI, DER, base64)}; empty: not told yet.
+    ledger = models.JSONField(default=dict)
     is_suspended = models.BooleanField(default=False)
     is_acted_on = models.BooleanField(default=False)
 
