@@ -28,7 +28,8 @@ from pencere.gateway.exchange.peers import link_limits as frame_limits
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.health import Witnesses
-from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.addresses import endpoint_of
+from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.link.server import LinkServer
 from pencere.gateway.log import recovery
@@ -122,6 +123,7 @@ class Node:
                 verify=config.verify_token,
                 every_s=config.stamp_every_s,
                 failure_limit=config.stamp_failure_limit,
+                anchors=config.tls_anchors,
             )
             if config.tsa_url
             else None
@@ -338,7 +340,7 @@ class Node:
             return
         url = urlsplit(self.config.directory_url)
         self._register = Pool(
-            Endpoint(url.hostname or "", url.port or 80, max_body_bytes=64 * 1024 * 1024)
+            endpoint_of(url, self.config.tls_anchors, max_body_bytes=64 * 1024 * 1024)
         )
         headers = [(b"host", url.netloc.encode("ascii")), (b"accept", b"application/jose")]
         data = request_bytes("GET", url.path or "/", headers, None)

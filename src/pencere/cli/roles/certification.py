@@ -1,6 +1,7 @@
 """How the certification centre of an installation is put together."""
 
 from pencere.kernel.clock import SystemClock
+from pencere.ops.addresses import Addresses
 from pencere.ops.installation import Installation
 from pencere.trust.ceremony import Centre
 from pencere.trust.issuance import Issuance
@@ -28,7 +29,7 @@ def issuance_of(installation: Installation) -> Issuance:
     return Issuance(
         conninfo=installation.database_url("trust"),
         authority=load_authority(),
-        base_url=installation.address("trust"),
+        base_url=Addresses.of(installation).trust,
         clock=SystemClock(),
         digest_key=installation.secret("ledger/trust").encode(),
         installation=installation.identity,

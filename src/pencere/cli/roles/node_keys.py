@@ -176,7 +176,9 @@ def post_json(url: str, body: bytes, *, root: Path | None) -> dict[str, Any]:
     Raises:
         Refused: what the register said, by its code; Unavailable: `register.unavailable`.
     """
-    tls = ssl.create_default_context(cafile=str(root) if root else None)
+    tls = ssl.create_default_context()
+    if root is not None:  # the country's root beside those of the system
+        tls.load_verify_locations(cafile=str(root))
     answer = post(url, body, media_type="application/json", tls=tls)
     try:
         content = json.loads(answer)

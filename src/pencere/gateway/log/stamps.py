@@ -13,13 +13,15 @@ import logging
 import secrets
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 from asn1crypto import tsp
 
 from pencere.gateway.config import TokenVerifier
-from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.addresses import endpoint_of
+from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
 from pencere.gateway.log.database import GONE
 from pencere.kernel.clock import Clock
 from pencere.kernel.errors import PencereError, Refused, Unavailable
@@ -61,7 +63,9 @@ class Stamper:
         verify: TokenVerifier | None,
         every_s: float,
         failure_limit: timedelta,
+        anchors: Path | None = None,
     ) -> None:
+        self._anchors = anchors
         self._url = database_url
         self._tsa = urlsplit(tsa_url)
         self._clock = clock
@@ -180,7 +184,7 @@ class Stamper:
         reply = await self._ask(time_stamp_request(digest, nonce=nonce))
         if reply.status != 200:
             raise Unavailable("timestamp.unavailable", status=reply.status)
-        token, at = _read_token(reply.body, digest, nonce, self._verify)
+        token, at = _read_token(reply.small_body, digest, nonce, self._verify)
         after = self._clock.now()
         # Its time lies between the question and the answer.
         self.clock_off = at - after if at > after else min(at - before, timedelta(0))
@@ -189,9 +193,7 @@ class Stamper:
 
     async def _ask(self, body: bytes) -> Reply:
         if self._pool is None:
-            self._pool = Pool(
-                Endpoint(self._tsa.hostname or "", self._tsa.port or 80, max_body_bytes=65536)
-            )
+            self._pool = Pool(endpoint_of(self._tsa, self._anchors, max_body_bytes=65536))
         done: asyncio.Future[Reply | Failure] = asyncio.get_running_loop().create_future()
         headers = [
             (b"host", self._tsa.netloc.encode("ascii")),

@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from pencere.kernel.errors import Invalid, PencereError
+from pencere.ops.addresses import Addresses
 from pencere.web.certification.centre import centre
 from pencere.web.rules import public, rule
 from pencere.web.stateregister.domain import joining, node_certificates
@@ -48,15 +49,16 @@ def join(request: HttpRequest) -> JsonResponse:
     except PencereError as problem:
         return _refusal(problem)
     installation = settings.INSTALLATION
+    addresses = Addresses.of(installation)
     return JsonResponse(
         {
             "node": joined.node.identifier,
             "name": joined.node.name,
             "chain": [_encoded(one) for one in joined.chain],
             "root": (installation.pki / "root.crt").read_text(encoding="ascii"),
-            "directory_url": request.build_absolute_uri("/stateregister/directory.jws"),
-            "tsa_url": f"{installation.address('trust')}/tsa",
-            "enrolment_url": f"https://127.0.0.1:{installation.port('trust-tls')}",
+            "directory_url": f"{addresses.office}/stateregister/directory.jws",
+            "tsa_url": addresses.time_stamps,
+            "enrolment_url": addresses.enrolment,
             "serves": list(joining.listing().get(id=content["token"].split(".")[1]).serves),
         }
     )
