@@ -25,6 +25,8 @@ class NodeSigner(Protocol):
         """Return a DER ECDSA signature with SHA-256."""
 
 
+LARGEST_BODY = 2 * 1024 * 1024 * 1024
+
 # Returns the payload of a directory, or raises when it is not signed by the state register.
 DirectoryVerifier = Callable[[str, datetime], Mapping[str, Any]]
 # Returns the time of a time-stamp token over the digest, or raises.
@@ -66,7 +68,11 @@ class NodeConfig:
     # What the link speaks, best first; ("http/1.1",) alone is the plain way.
     link_protocols: tuple[str, ...] = ("pencere-link/2", "http/1.1")
     style: FaultStyle = field(default_factory=FaultStyle)
-    limits: Limits = field(default_factory=Limits)
+    # Bodies larger than `limits.stream_bytes` are in files: `spool_folder`, by default beside the
+    # directory's cache, holds at most `spool_bytes` of them.
+    limits: Limits = field(default_factory=lambda: Limits(body_bytes=LARGEST_BODY))
+    spool_folder: Path | None = None
+    spool_bytes: int = 8 * 1024 * 1024 * 1024
     in_flight: int = 512
     # How many messages one signature may cover; 1 signs each by itself.
     signing_batch: int = 256

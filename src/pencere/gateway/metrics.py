@@ -47,6 +47,10 @@ class Metrics:
                 ("monitoring_queue", "Monitoring records that wait."),
                 ("monitoring_dropped", "Monitoring records dropped since start."),
                 ("spans_dropped", "Spans dropped since start."),
+                ("spool_bytes", "Bytes of large bodies on disk."),
+                ("spool_files", "Large bodies on disk."),
+                ("spool_refusals", "Large bodies refused for want of room since start."),
+                ("bodies_not_kept", "Bodies the log has digest and size of, since start."),
                 ("messages_waiting", "Stored messages that are not delivered yet."),
                 ("messages_dead", "Stored messages that nobody took."),
             )

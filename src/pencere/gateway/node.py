@@ -23,7 +23,7 @@ from pencere.gateway.events.arrivals import Arrivals
 from pencere.gateway.events.series import EventSeries
 from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
+from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls, streamed_above
 from pencere.gateway.exchange.peers import link_limits as frame_limits
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
@@ -55,8 +55,10 @@ from pencere.gateway.renewal import KeyBox, Renewer
 from pencere.gateway.status import StatusWatch
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Limits, Request
-from pencere.kernel.http.server import HttpServer, Respond
+from pencere.kernel.http.server import Connection, HttpServer, Respond
+from pencere.kernel.http.spool import Spools
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
@@ -66,6 +68,7 @@ _REFUSALS = {
     413: Kind.MESSAGE_TOO_LARGE,
     431: Kind.HEAD_TOO_LARGE,
     500: Kind.NODE_ERROR,
+    503: Kind.OVERLOADED,
 }
 
 
@@ -75,7 +78,12 @@ class Node:
     def __init__(self, config: NodeConfig, box: KeyBox | None = None) -> None:
         self.config = config
         self._sealer = Sealer(config.secret, *config.older_secrets)
-        peers = Peers(config)
+        spools = Spools(
+            config.spool_folder or config.directory_cache.with_suffix(".spool"),
+            limit=config.spool_bytes,
+            free=config.disk_free_bytes,
+        )
+        peers = Peers(config, spools)
         directory = DirectorySource(
             verify=config.verify_directory,
             clock=config.clock,
@@ -101,7 +109,8 @@ class Node:
             signer=signer,
             sealer=self._sealer,
             peers=peers,
-            upstreams=Upstreams(config.limits.body_bytes, keys),
+            spools=spools,
+            upstreams=Upstreams(config.limits, keys, spools),
             metrics=metrics,
             keys=keys,
             observer=Observer(config, metrics, loop),
@@ -154,6 +163,9 @@ class Node:
             self._admit_peer,
             frame_limits(config),
         )
+        for server in (self._clients, self._tls_clients, self._link):
+            server.spools = spools
+        self._clients.connection = self._tls_clients.connection = _ClientConnection
         self._tasks: list[asyncio.Task[None]] = []
         self._register: Pool | None = None
         self.client_address = self.client_tls_address = ("", 0)
@@ -162,6 +174,7 @@ class Node:
     async def start(self) -> None:
         """Start; a missing directory or database makes the node unhealthy, not absent."""
         core, config = self.core, self.config
+        core.spools.clean()
         core.directory.load()
         started = core.now()
         await core.log.start()
@@ -218,6 +231,7 @@ class Node:
         await core.peers.aclose()
         if self._register is not None:
             await self._register.aclose()
+        core.spools.stop()
         log.info("node_stopped node=%s", self.config.node)
 
     # Clients
@@ -242,7 +256,7 @@ class Node:
         consumer.answer_fault(
             self.core,
             Request("GET", "/", [], b""),
-            lambda code, headers, body, reason="": kept.append((code, headers, body)),
+            lambda code, headers, body, reason="": kept.append((code, headers, _small(body))),
             fault,
         )
         return kept[0]
@@ -355,7 +369,7 @@ class Node:
                 log.warning("directory_not_fetched reason=%s", reason)
             else:
                 with contextlib.suppress(UnicodeDecodeError):
-                    if self.core.directory.offer(reply.body.decode("ascii").strip()):
+                    if self.core.directory.offer(reply.small_body.decode("ascii").strip()):
                         self.core.directory.keep()
             await asyncio.sleep(wait_s)
 
@@ -376,6 +390,10 @@ class Node:
                 "unstamped_seconds": self.stamper.unstamped_s if self.stamper else 0.0,
                 "clock_off_seconds": core.clocks.off_s,
                 "certificate_seconds_left": core.keys.seconds_left(core.now()),
+                "spool_bytes": core.spools.in_use,
+                "spool_files": core.spools.files,
+                "spool_refusals": core.spools.refusals,
+                "bodies_not_kept": core.bodies_not_kept,
                 "messages_waiting": self.dispatcher.waiting,
                 "messages_dead": self.dispatcher.dead,
                 **core.observer.gauges(),
@@ -383,9 +401,30 @@ class Node:
         )
 
 
+class _ClientConnection(Connection):
+    """A client: large bodies go to services, not to the node itself."""
+
+    def largest_body(self, target: bytes) -> int:
+        """Return how many bytes of body a request for `target` may have."""
+        limits = self._limits
+        if target.startswith(b"/r1/"):
+            return limits.body_bytes
+        return min(limits.body_bytes, limits.stream_bytes)
+
+
+def _small(body: bytes | Body | Stream) -> bytes:
+    """Return the body of a fault, which is always bytes."""
+    return body if isinstance(body, bytes) else b""
+
+
 def link_limits(limits: Limits) -> Limits:
     """Return the limits between nodes: an envelope is a message with its head and evidence."""
-    return replace(limits, body_bytes=limits.body_bytes + 2 * limits.head_bytes, idle_s=120.0)
+    return replace(
+        limits,
+        body_bytes=limits.body_bytes + 2 * limits.head_bytes,
+        stream_bytes=streamed_above(limits),
+        idle_s=120.0,
+    )
 
 
 def run(config: NodeConfig, box: KeyBox | None = None) -> None:

@@ -17,10 +17,13 @@ from pencere.gateway.messages.inbox import HEADER, is_final
 from pencere.gateway.messages.store import Due, Ending
 from pencere.gateway.wire.faults import Kind
 from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Request
 
 log = logging.getLogger(__name__)
 _LEASE_S = 180.0
+# What a provider's node may answer to a message.
+_LARGEST_ANSWER = 10 * 1024 * 1024
 _SPREAD = secrets.SystemRandom()
 _DROP_EVERY_S = 600.0
 # A right that ended, a service that is not: trying again changes nothing.
@@ -139,10 +142,12 @@ class Dispatcher:
     async def _attempt(self, due: Due) -> Came:
         done: asyncio.Future[Came] = self._core.loop.create_future()
 
-        def respond(status: int, headers: Headers, body: bytes, reason: str = "") -> None:
+        def respond(
+            status: int, headers: Headers, body: bytes | Body | Stream, reason: str = ""
+        ) -> None:
             del reason
             if not done.done():
-                done.set_result(Came(status, headers, body))
+                done.set_result(_came(status, headers, body))
 
         headers = [*due.headers, (HEADER, str(due.receipt).encode("ascii"))]
         request = Request(due.method, due.target, headers, due.body)
@@ -182,6 +187,16 @@ class Dispatcher:
             else:
                 return
         log.error("message_state_not_kept")
+
+
+def _came(status: int, headers: Headers, body: bytes | Body | Stream) -> Came:
+    """Return what came; an answer beyond what a provider may give a message is a fault."""
+    if isinstance(body, bytes):
+        return Came(status, headers, body)
+    with contextlib.closing(body):
+        if len(body) <= _LARGEST_ANSWER:
+            return Came(status, headers, b"".join(body.chunks()))
+        return Came(413, [(b"X-Road-Error", b"server.clientproxy.io_error")], b"")
 
 
 def expiry(core: Core, asked_s: int | None) -> timedelta:

@@ -38,7 +38,7 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
     if request.method != "POST":
         raise client_fault(Kind.INTERNAL_ERROR, "events are read with GET, published with POST")
     if rest.endswith(_ACKNOWLEDGED):
-        number = _object(request.body).get("number")
+        number = _object(request.small_body).get("number")
         if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**63:
             raise client_fault(Kind.INTERNAL_ERROR, 'a number is needed. Example: {"number": 7}')
         whole = rest.removesuffix(_ACKNOWLEDGED)
@@ -56,7 +56,7 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
     if len(request.body) > _LARGEST:
         raise client_fault(Kind.MESSAGE_TOO_LARGE, f"an event has at most {_LARGEST} bytes")
     facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
-    data = _object(request.body)
+    data = _object(request.small_body)
     later(core, request, respond, _publish(core, client, rest, key, facts.person, data, respond))
 
 

@@ -18,6 +18,7 @@ from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.canonical import canonical_json
 from pencere.kernel.clock import local_date
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Request
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,14 @@ def ask(
     body = canonical_json({"by": {"fin": facts.person}})
     today = local_date(core.now())
 
-    def respond(status: int, headers: Headers, body: bytes, reason: str = "", /) -> None:
+    def respond(
+        status: int, headers: Headers, body: bytes | Body | Stream, reason: str = "", /
+    ) -> None:
         del headers, reason
+        if not isinstance(body, bytes):
+            # No answer of that register.
+            body.close()
+            body = b""
         try:
             done(decide(terms, facts, status, body, today))
         except Fault as fault:

@@ -8,6 +8,7 @@ in the log.
 import hashlib
 import logging
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from asyncpg.pgproto.pgproto import UUID
 
@@ -37,8 +38,12 @@ from pencere.gateway.wire.identifiers import (
     parse_server,
     parse_target,
 )
+from pencere.kernel.http import body as bodies
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
+
+if TYPE_CHECKING:
+    from pencere.kernel.http.body import Body
 
 __all__ = ["ConsumerExchange", "answer_fault", "handle", "identify"]
 
@@ -100,7 +105,7 @@ class ConsumerExchange:
         self._is_undone = False
         # How a connection ended before the same bytes were sent again.
         self._lost: Failure | None = None
-        self._answer: tuple[head.ResponseHead, bytes] | None = None
+        self._answer: tuple[head.ResponseHead, bytes | Body] | None = None
         self._response_row: ResponseRow | None = None
         self._fault: Fault | None = None
 
@@ -153,7 +158,7 @@ class ConsumerExchange:
         headers = [*self._headers, identifier, *self._added]
         block = head.request_bytes(request.method, request.target, headers)
         head_digest = head.digest(block)
-        body_digest = head.digest(request.body) if request.body else None
+        body_digest = head.body_digest(request.body)
         self._request_hash = head.request_hash(head_digest, body_digest)
         self._block, self._now = block, core.now()
         draft = evidence.Statement(
@@ -244,6 +249,7 @@ class ConsumerExchange:
         core = self._core
         self._seen.answer_in_s = core.loop.time()
         if self._fault is not None:
+            _let_go(reply)
             return
         if (
             isinstance(reply, Failure)
@@ -267,6 +273,7 @@ class ConsumerExchange:
         try:
             self._response_row = self._accept(reply)
         except Fault as fault:
+            _let_go(reply)
             self._response_row = self._fault_row(fault)
         if self._is_logged:
             self._log_response()
@@ -298,7 +305,7 @@ class ConsumerExchange:
             certificate=proof.certificate,
             time=proof.time,
             head=head.digest(packed.head),
-            body=head.digest(packed.body) if packed.body else None,
+            body=head.body_digest(packed.body),
             request=evidence.statement_digest(self._statement),
         )
         shared.verify(self._core, statement, proof, peer, Side.CLIENT)
@@ -393,6 +400,8 @@ class ConsumerExchange:
 
     def _end_with(self, fault: Fault) -> None:
         self._fault = fault
+        if self._answer is not None:
+            bodies.close(self._answer[1])
         self._seen.status = self._core.config.style.status(fault)
         self._finish(fault.code)
         answer_fault(self._core, self._request, self._respond, fault)
@@ -409,3 +418,9 @@ class ConsumerExchange:
         if self._is_sharing:
             self._is_sharing = False
             self._core.shares.give_back(Side.CLIENT, self._client)
+
+
+def _let_go(reply: Reply | Failure) -> None:
+    """Close the file of an answer that is not used; errors keep what they saw for long."""
+    if isinstance(reply, Reply):
+        bodies.close(reply.body)

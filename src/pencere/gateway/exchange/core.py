@@ -45,6 +45,8 @@ from pencere.gateway.wire.hiding import Hiding, read_hiding
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_party
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Invalid
+from pencere.kernel.http.body import Body
+from pencere.kernel.http.spool import Spools
 from pencere.kernel.identifiers import parse_fin
 
 log = logging.getLogger(__name__)
@@ -84,9 +86,12 @@ class Core:
     inbox: Inbox
     series: EventSeries
     arrivals: Arrivals
+    spools: Spools
     rates: RateLimiter = field(default_factory=RateLimiter)
     verified: evidence.VerifiedRoots = field(default_factory=evidence.VerifiedRoots)
     in_flight: int = 0
+    # Bodies of which the log has digest and size only.
+    bodies_not_kept: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
     # Why this node's clock forbids to carry anything, or empty.
@@ -329,11 +334,14 @@ def request_row(  # noqa: PLR0913  # a row has many columns
     )
 
 
-def sealed_body(core: Core, body: bytes, exchange: str, part: str) -> bytes | None:
+def sealed_body(core: Core, body: bytes | Body, exchange: str, part: str) -> bytes | None:
     """Seal a body that is small enough to be kept; of a larger one the log keeps the digest."""
-    if not body or len(body) > core.config.kept_body_bytes:
+    if not body:
         return None
-    return core.sealer.seal(body, exchange=exchange, part=part)
+    if len(body) > core.config.kept_body_bytes:
+        core.bodies_not_kept += 1
+        return None
+    return core.sealer.seal(bytes(body), exchange=exchange, part=part)
 
 
 def new_exchange() -> str:

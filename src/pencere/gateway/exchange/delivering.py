@@ -15,7 +15,7 @@ _tasks: set[asyncio.Task[None]] = set()
 def deliver_event(call: Call, done: Done) -> None:
     """Keep the event, then answer; raises the fault that refuses it."""
     try:
-        said = json.loads(call.body)
+        said = json.loads(call.small_body)
         is_own = said["type"] == f"{call.client}{call.target.path}"
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise _wrong() from problem

@@ -77,7 +77,7 @@ def _answer(reply: Reply, *, is_json: bool) -> tuple[int, list[tuple[bytes, byte
     elif b"yaml" in kind.lower():
         is_json = False
     try:
-        text = reply.body.decode("utf-8")
+        text = bytes(reply.body).decode("utf-8")
         body = _json_without_hosts(text) if is_json else _yaml_without_hosts(text)
     except (ValueError, RecursionError, yaml.YAMLError) as problem:
         raise _problem("The description is no OpenAPI document of version 3") from problem

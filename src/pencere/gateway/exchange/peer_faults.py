@@ -5,6 +5,7 @@ import json
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.http.outcomes import Failure, Reply, Trouble
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
+from pencere.kernel.http.body import Body
 
 
 def network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
@@ -18,7 +19,7 @@ def network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
         return Kind.MESSAGE_TOO_LARGE, message
     if failure.trouble is Trouble.STOPPING:
         return Kind.STOPPING, message
-    if failure.trouble is Trouble.BUSY:
+    if failure.trouble in {Trouble.BUSY, Trouble.NO_ROOM}:
         return Kind.OVERLOADED, message
     if failure.trouble is Trouble.LOST and not failure.is_unseen:
         # Under TLS 1.3 a refused certificate shows as a bare end after the handshake.
@@ -29,7 +30,7 @@ def network_fault(failure: Failure, peer: NodeEntry) -> tuple[Kind, str]:
 def node_fault(reply: Reply, peer: NodeEntry) -> Fault:
     """Return what the other node refused before it could sign an answer to this request."""
     try:
-        content = json.loads(reply.body)
+        content = json.loads(reply.small_body)
         return Fault.from_node(content["kind"], content)
     except (ValueError, KeyError, TypeError):
         return client_fault(
@@ -37,9 +38,11 @@ def node_fault(reply: Reply, peer: NodeEntry) -> Fault:
         )
 
 
-def carried_fault(kind: bytes, body: bytes) -> Fault:
+def carried_fault(kind: bytes, body: bytes | Body) -> Fault:
     """Return the fault that a signed answer carries."""
     try:
+        if not isinstance(body, bytes):
+            raise TypeError("a fault is small")  # noqa: TRY301  # worded below
         content = json.loads(body)
         return Fault.from_node(kind.decode("ascii"), content)
     except (ValueError, KeyError, TypeError):

@@ -11,6 +11,9 @@ from pencere.gateway.http.client import Done, Endpoint, Failure, Reply, Trouble
 from pencere.gateway.link.client import PeerLink
 from pencere.gateway.link.connection import LinkLimits
 from pencere.gateway.link.frames import ALPN, HTTP
+from pencere.kernel.http.body import Stream
+from pencere.kernel.http.message import Limits
+from pencere.kernel.http.spool import Spools
 
 _SHUNNED_S, _LONGEST_SHUNNED_S = 2.0, 60.0
 
@@ -53,13 +56,20 @@ def link_limits(config: NodeConfig) -> LinkLimits:
     """Return what the link takes: an envelope is a message with its head and evidence."""
     limits = config.limits
     largest = limits.body_bytes + 256 * 1024
+    in_memory = min(largest, streamed_above(limits))
     return LinkLimits(
         message_bytes=largest,
-        unfinished_bytes=max(4 * largest, 64 * 1024 * 1024),
+        unfinished_bytes=max(4 * in_memory, 64 * 1024 * 1024),
+        stream_bytes=streamed_above(limits),
         streams=max(config.in_flight, 16),
         piece_s=limits.body_s,
         write_s=limits.write_s,
     )
+
+
+def streamed_above(limits: Limits) -> int:
+    """Return from where an envelope goes to a file: never before its whole head is there."""
+    return max(limits.stream_bytes, 512 * 1024)
 
 
 class _Peer:
@@ -76,8 +86,9 @@ class _Peer:
 class Peers:
     """A link to each node that was spoken to, and which of several nodes to speak to."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, spools: Spools | None = None) -> None:
         self._config = config
+        self._spools = spools
         self._loop = asyncio.get_running_loop()
         self.tls = client_tls(config, config.link_protocols)
         self.plain_tls = client_tls(config, (HTTP,))
@@ -109,7 +120,9 @@ class Peers:
         peer.failures = min(peer.failures + 1, 8)
         peer.shunned_until = self._loop.time() + wait_s
 
-    def send(self, node: NodeEntry, envelope: bytes, *, timeout_s: float, done: Done) -> None:
+    def send(
+        self, node: NodeEntry, envelope: bytes | Stream, *, timeout_s: float, done: Done
+    ) -> None:
         """Send an envelope to a node."""
         peer = self._peer(node)
         peer.in_flight += 1
@@ -165,6 +178,8 @@ class Peers:
             is_peer=is_peer,
             idle_s=30.0,
             max_body_bytes=self._config.limits.body_bytes + 256 * 1024,
+            spools=self._spools,
+            stream_bytes=streamed_above(self._config.limits),
         )
         is_plain = ALPN not in self._config.link_protocols
         return PeerLink(endpoint, self.plain_tls, link_limits(self._config), is_plain=is_plain)

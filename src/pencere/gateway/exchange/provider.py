@@ -32,6 +32,8 @@ from pencere.gateway.wire.actors import Actor
 from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, Side, server_fault
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
 from pencere.kernel.clock import local_date
+from pencere.kernel.http import body as bodies
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Request
 from pencere.kernel.http.server import Respond
 
@@ -82,7 +84,7 @@ class ProviderExchange:
         self._respond = respond
         self._seen = core.observer.begin(SIDE, NEW)
         self._is_counted = self._is_sharing = False
-        self._signed_reply = b""
+        self._signed_reply: bytes | Stream = b""
         self._facts = _NO_FACTS
         self._client = ""
         self._target: ServiceTarget | None = None
@@ -110,7 +112,7 @@ class ProviderExchange:
         except (ValueError, KeyError) as problem:
             raise server_fault(Kind.INVALID_REQUEST, "not an envelope of a request") from problem
         head_digest = head.digest(self._envelope.head)
-        body_digest = head.digest(self._envelope.body) if self._envelope.body else None
+        body_digest = head.body_digest(self._envelope.body)
         self._statement = evidence.Statement(
             kind="request",
             exchange=exchange,
@@ -250,6 +252,7 @@ class ProviderExchange:
             body=self._envelope.body,
             facts=self._facts,
             grant=self._grant,
+            alive=self._request.alive,
         )
         Serving(call, self._seen, self._consented, self._on_served).begin()
 
@@ -259,7 +262,9 @@ class ProviderExchange:
         else:
             self._conclude(*answer)
 
-    def _conclude(self, status: int, reason: str, headers: head.Headers, body: bytes) -> None:
+    def _conclude(
+        self, status: int, reason: str, headers: head.Headers, body: bytes | Body
+    ) -> None:
         self._outcome = ("answered", status, "")
         self._log_answer(self._draft(status, reason, headers, body))
 
@@ -274,6 +279,7 @@ class ProviderExchange:
         if stored is Outcome.STORED:
             self._send(self._signed_reply, self._outcome[2])
         else:
+            bodies.close(self._body)
             self.refuse_signed(server_fault(Kind.LOGGING_FAILED, "the answer could not be logged"))
 
     def _signed_row(self, statement: evidence.Statement, proof: evidence.Evidence) -> ResponseRow:
@@ -358,7 +364,7 @@ class ProviderExchange:
 
         self._core.signer.soon(draft, on_signed)
 
-    def _send(self, envelope: bytes, fault: str) -> None:
+    def _send(self, envelope: bytes | Stream, fault: str) -> None:
         self._finish(fault)
         self._respond(200, [(b"content-type", wire.MEDIA_TYPE)], envelope)
 
@@ -378,7 +384,7 @@ class ProviderExchange:
         return self._draft(status, "", headers, body)
 
     def _draft(
-        self, status: int, reason: str, headers: head.Headers, body: bytes
+        self, status: int, reason: str, headers: head.Headers, body: bytes | Body
     ) -> evidence.Statement:
         """Return what is to be signed of an answer: bound to the request it answers."""
         core = self._core
@@ -400,7 +406,7 @@ class ProviderExchange:
             certificate="",
             time="",
             head=head.digest(block),
-            body=head.digest(body) if body else None,
+            body=head.body_digest(body),
             request=self._request_digest,
         )
 

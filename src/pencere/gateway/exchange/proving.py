@@ -12,7 +12,7 @@ from pencere.kernel.http.server import Respond
 def get_evidence(call: Call, done: Done) -> None:
     """Answer `getEvidence`: the container of an exchange of the client with this provider."""
     try:
-        number, choices = choices_of_json(call.body)
+        number, choices = choices_of_json(call.small_body)
     except (ValueError, TypeError, RecursionError) as problem:
         raise server_fault(
             Kind.INVALID_REQUEST, f'{problem}. Example: {{"exchange": "AZ-29f4d011"}}'

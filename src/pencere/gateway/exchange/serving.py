@@ -12,16 +12,20 @@ from pencere.gateway.messages.receipts import digest_of
 from pencere.gateway.observe.observation import Observation
 from pencere.gateway.wire import head
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
+from pencere.kernel.http.body import Body
 
 # Status, reason, headers and body, before the gateway's own headers.
-Served = tuple[int, str, head.Headers, bytes]
+Served = tuple[int, str, head.Headers, bytes | Body]
 Done = Callable[[Served | Fault], None]
+# The answer to a message is kept in the database, so it has a limit of its own.
+_LARGEST_REMEMBERED = 10 * 1024 * 1024
+_ALIVE_S = 1.0
 
 
 class Serving:
     """One request on its way to who answers it; `done` is called once."""
 
-    __slots__ = ("_arrived", "_call", "_consented", "_done", "_seen")
+    __slots__ = ("_alive_at", "_arrived", "_call", "_consented", "_done", "_seen")
 
     def __init__(
         self, call: Call, seen: Observation, consented: Consented | None, done: Done
@@ -31,6 +35,7 @@ class Serving:
         self._consented = consented
         self._done = done
         self._arrived: Arrived | None = None
+        self._alive_at = 0.0
 
     def begin(self) -> None:
         """Ask the node's own service, or forward; raises the fault that stops it at once."""
@@ -63,6 +68,7 @@ class Serving:
                 (call.head.method, self._outgoing(), call.body),
                 timeout_s=timeout_s,
                 done=self._on_upstream,
+                moved=self._on_moved,
             )
 
         self._arrived = self._message()
@@ -80,6 +86,15 @@ class Serving:
 
         core.inbox.admit(self._arrived, timeout_s + core.config.link_margin_s, on_admitted)
 
+    def _on_moved(self) -> None:
+        """Tell the other node, which waits, that a large body is on its way; once a second."""
+        now = self._call.core.loop.time()
+        if now - self._alive_at < _ALIVE_S:
+            return
+        if self._alive_at and self._call.alive is not None:
+            self._call.alive()
+        self._alive_at = now
+
     def _message(self) -> Arrived | None:
         """Return what a message that must arrive is known by; None for any other request."""
         call = self._call
@@ -88,7 +103,7 @@ class Serving:
         return Arrived(
             call.client,
             call.facts.message_id,
-            digest_of(call.head.method, call.head.target, call.head.headers, call.body),
+            digest_of(call.head.method, call.head.target, call.head.headers, call.small_body),
             call.grant.service.identifier,
             call.exchange,
             call.core.now(),
@@ -121,11 +136,20 @@ class Serving:
             fault = fault_of(reply, self._call.grant.service.identifier)
             self._remember(None, lambda: self._done(fault))
             return
-        headers = head.from_provider(reply.headers)
-        answer = Remembered(reply.status, headers, reply.body) if is_final(reply.status) else None
-        self._remember(
-            answer, lambda: self._done((reply.status, reply.reason, headers, reply.body))
-        )
+        headers, body = head.from_provider(reply.headers), reply.body
+        if self._arrived is None:
+            self._done((reply.status, reply.reason, headers, body))
+            return
+        if len(body) > _LARGEST_REMEMBERED:
+            fault = server_fault(
+                Kind.MESSAGE_TOO_LARGE,
+                f"the answer to a message may have {_LARGEST_REMEMBERED} bytes",
+            )
+            self._remember(None, lambda: self._done(fault))
+            return
+        kept = bytes(body)
+        answer = Remembered(reply.status, headers, kept) if is_final(reply.status) else None
+        self._remember(answer, lambda: self._done((reply.status, reply.reason, headers, kept)))
 
     def _remember(self, answer: Remembered | None, then: Callable[[], None]) -> None:
         """Of a message, keep the last word of its service before anybody hears it."""

@@ -1,14 +1,18 @@
 """Connections to the node's own information systems. No redirects followed, nothing retried."""
 
 import ssl
+from collections.abc import Callable
 
 from pencere.gateway.clients import peer_of
-from pencere.gateway.http.client import Done, Endpoint, Failure, Pool, Trouble, request_bytes
+from pencere.gateway.http.client import Done, Endpoint, Failure, Pool, Trouble, request_stream
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.node_file import Upstream
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 from pencere.gateway.wire.head import BODY_METHODS, Headers
 from pencere.gateway.wire.identifiers import ServiceTarget
+from pencere.kernel.http.body import Body
+from pencere.kernel.http.message import Limits
+from pencere.kernel.http.spool import Spools
 
 _Way = tuple[str, int, bool, frozenset[str], bytes]
 
@@ -19,34 +23,39 @@ class Upstreams:
     To a service over https the node shows its own certificate.
     """
 
-    def __init__(self, max_body_bytes: int, keys: NodeKeys) -> None:
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, limits: Limits, keys: NodeKeys, spools: Spools | None = None) -> None:
+        self._limits = limits
+        self._spools = spools
         self._keys = keys
         self._pools: dict[_Way, Pool] = {}
 
-    def send(
+    def send(  # noqa: PLR0913
         self,
         upstream: Upstream,
         target: ServiceTarget,
-        request: tuple[str, Headers, bytes],
+        request: tuple[str, Headers, bytes | Body],
         *,
         timeout_s: float,
         done: Done,
+        moved: Callable[[], None] | None = None,
     ) -> None:
-        """Forward a request: the raw path and query behind the service's address."""
+        """Forward a request: the raw path and query behind the service's address.
+
+        `moved` is called whenever a piece of a large body came or went.
+        """
         method, headers, body = request
         outgoing = [(b"host", upstream.authority.encode("ascii"))]
         if upstream.bearer is not None:
             outgoing.append((b"authorization", b"Bearer " + upstream.bearer.encode("ascii")))
             headers = [pair for pair in headers if pair[0].lower() != b"authorization"]
-        data = request_bytes(
+        data = request_stream(
             method,
             join(upstream.base_path, target),
             outgoing + headers,
             body if method in BODY_METHODS else None,
         )
         pool = self._pool(upstream)
-        pool.send(data, is_head=method == "HEAD", timeout_s=timeout_s, done=done)
+        pool.send(data, is_head=method == "HEAD", timeout_s=timeout_s, done=done, moved=moved)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -68,7 +77,9 @@ class Upstreams:
                     server_name=upstream.host,
                     # Asked before a byte is sent.
                     is_peer=(lambda shown: peer_of(shown) in pinned) if pinned else None,
-                    max_body_bytes=self._max_body_bytes,
+                    max_body_bytes=self._limits.body_bytes,
+                    spools=self._spools,
+                    stream_bytes=self._limits.stream_bytes,
                 )
             )
             self._pools[way] = pool
@@ -103,6 +114,7 @@ def fault_of(failure: Failure, service: str) -> Fault:
         Trouble.WRONG_PEER: Kind.SSL_AUTHENTICATION_FAILED,
         Trouble.TIMEOUT: Kind.TIMEOUT,
         Trouble.TOO_LARGE: Kind.MESSAGE_TOO_LARGE,
+        Trouble.NO_ROOM: Kind.OVERLOADED,
     }
     kind = kinds.get(failure.trouble, Kind.IO_ERROR)
     if failure.trouble is Trouble.LOST and failure.is_reset:

@@ -1,18 +1,24 @@
 """HTTP/1.1 client: a pool of kept connections to one address, on httptools callbacks.
 
 Nothing is retried here: whether a request may be sent twice is for the caller to know, who is
-told whether any of the answer had come. Redirects are answers like others.
+told whether any of the answer had come. Redirects are answers like others. A large request is
+read from its file as fast as the other end takes it; a large answer goes to a file. While either
+moves, the time for the answer begins anew.
 """
 
 import asyncio
 import logging
+import sys
 from collections import deque
+from collections.abc import Callable, Iterator
 
 import httptools
 
 from pencere.gateway.http.connecting import connect
 from pencere.gateway.http.outcomes import Done, Endpoint, Failure, IsPeer, Reply, Trouble
 from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.body import Body, BodyGone, Stream
+from pencere.kernel.http.spool import Spool, SpoolRefused
 
 __all__ = [
     "Done", "Endpoint", "Failure", "IsPeer", "Pool", "Reply", "Trouble", "request_bytes",
@@ -24,10 +30,20 @@ log = logging.getLogger(__name__)
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("data", "done", "is_head", "link", "timer")
+    __slots__ = ("data", "deadline", "done", "is_head", "link", "moved", "timeout_s", "timer")
 
-    def __init__(self, data: bytes, is_head: bool, done: Done) -> None:
+    def __init__(
+        self,
+        data: bytes | Stream,
+        is_head: bool,
+        done: Done,
+        timeout_s: float,
+        moved: Callable[[], None] | None,
+    ) -> None:
         self.data = data
+        self.timeout_s = timeout_s
+        self.deadline = 0.0
+        self.moved = moved
         self.is_head = is_head
         self.done: Done | None = done
         self.link: _Link | None = None
@@ -45,6 +61,12 @@ class _Call:
         except Exception:
             log.exception("http_callback_failed")
 
+    def touch(self, now: float) -> None:
+        """Note that a large body moved: the time for the answer begins anew."""
+        self.deadline = now + self.timeout_s
+        if self.moved is not None:
+            self.moved()
+
 
 class Pool:
     """Connections to one endpoint."""
@@ -58,9 +80,20 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    def send(self, data: bytes, *, is_head: bool, timeout_s: float, done: Done) -> None:
-        """Send the bytes of one request; `done` is called once, not from inside this call."""
-        call = _Call(data, is_head, done)
+    def send(
+        self,
+        data: bytes | Stream,
+        *,
+        is_head: bool,
+        timeout_s: float,
+        done: Done,
+        moved: Callable[[], None] | None = None,
+    ) -> None:
+        """Send the bytes of one request; `done` is called once, not from inside this call.
+
+        `moved` is called whenever a piece of a large body came or went.
+        """
+        call = _Call(data, is_head, done, timeout_s, moved)
         call.timer = self._loop.call_later(timeout_s, self._on_timeout, call)
         link = self._take_idle()
         if link is not None:
@@ -149,6 +182,10 @@ class Pool:
             self._connect_if_needed()
 
     def _on_timeout(self, call: _Call) -> None:
+        left_s = call.deadline - self._loop.time()
+        if left_s > 0 and call.done is not None:
+            call.timer = self._loop.call_later(left_s, self._on_timeout, call)
+            return
         if call.link is not None:
             call.link.abort()
         call.finish(Failure(Trouble.TIMEOUT))
@@ -167,6 +204,12 @@ class _Link(asyncio.Protocol):
         self.is_expected_peer = True
         self.is_usable = True
         self.idle_since = 0.0
+        # What is left of a large request.
+        self._rest: Iterator[bytes] | None = None
+        self._is_write_paused = self._is_reading_paused = False
+        self._spool: Spool | None = None
+        endpoint = pool.endpoint
+        self._stream_bytes = endpoint.stream_bytes if endpoint.spools else sys.maxsize
         self._reset()
 
     def _reset(self) -> None:
@@ -192,8 +235,30 @@ class _Link(asyncio.Protocol):
         self._reset()
         self._call = call
         call.link = self
-        self._transport.write(call.data)
-        call.data = b""
+        data, call.data = call.data, b""
+        if isinstance(data, bytes):
+            self._transport.write(data)
+        else:
+            self._rest = data.chunks()
+            self._send_on()
+
+    def _send_on(self) -> None:
+        """Write of a large request what the other end takes."""
+        rest, call = self._rest, self._call
+        try:
+            while rest is not None and call is not None and not self._is_write_paused:
+                piece = next(rest, b"")
+                if self._transport is None or self._rest is None:
+                    return
+                if not piece:
+                    self._rest = rest = None
+                else:
+                    self._transport.write(piece)
+                    call.touch(self._loop.time())
+        except BodyGone as problem:
+            # The caller left, or a timeout closed the body.
+            log.info("http_request_given_up reason=%s", problem)
+            self._fail(Trouble.LOST)
 
     def abort(self) -> None:
         """Close at once."""
@@ -212,17 +277,30 @@ class _Link(asyncio.Protocol):
         if is_peer is not None:
             self.is_expected_peer = is_peer(transport.get_extra_info("ssl_object"))
 
+    def pause_writing(self) -> None:
+        """Wait with the rest of a large request."""
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with it."""
+        self._is_write_paused = False
+        if self._rest is not None:
+            self._send_on()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End the call that was on its way, if any."""
         self.is_usable = False
         self._transport = None
+        self._rest = None
         call, self._call = self._call, None
         self._pool.lost(self)
         if call is None:
+            self._drop_spool()
             return
         if self._has_head and not self._has_framing() and self._trouble is None:
-            call.finish(self._reply())  # the end of the connection is the end of the body
+            call.finish(self._outcome())  # the end of the connection is the end of the body
             return
+        self._drop_spool()
         detail = "the other end closed" if exc is None else str(exc)
         unseen = self._used and not self._has_bytes
         is_reset = isinstance(exc, ConnectionError)
@@ -275,6 +353,9 @@ class _Link(asyncio.Protocol):
         if self._status < 200:
             return
         self._has_head = True
+        for name, value in self._headers:
+            if len(name) == 14 and name.lower() == b"content-length":
+                self._check_length(value)
         if self._call is not None and self._call.is_head:
             self._is_complete = True
             self.is_usable = False  # the parser would wait for the body that HEAD has not
@@ -285,7 +366,78 @@ class _Link(asyncio.Protocol):
         if self._size > self._pool.endpoint.max_body_bytes:
             self._trouble = Trouble.TOO_LARGE
             raise ValueError("too large")
+        if self._spool is not None:
+            self._to_spool(self._spool, body)
+            return
         self._chunks.append(body)
+        if self._size > self._stream_bytes:
+            self._begin_spool()
+
+    def _check_length(self, value: bytes) -> None:
+        """Refuse at once what would be refused later."""
+        if self._call is not None and self._call.is_head:
+            return
+        if not value.isdigit() or len(value) > 18:
+            raise ValueError("not a length")
+        if int(value) > self._pool.endpoint.max_body_bytes:
+            self._trouble = Trouble.TOO_LARGE
+            raise ValueError("too large")
+
+    # Large answers
+
+    def _begin_spool(self) -> None:
+        endpoint = self._pool.endpoint
+        assert endpoint.spools is not None  # noqa: S101  # else the limit is never passed
+        begun = b"".join(self._chunks)
+        self._chunks.clear()
+        try:
+            self._spool = endpoint.spools.open(begun, endpoint.span)
+        except SpoolRefused:
+            self._trouble = Trouble.NO_ROOM
+            raise
+        self._spool.when_written(self._on_spool_written)
+
+    def _to_spool(self, spool: Spool, body: bytes) -> None:
+        try:
+            spool.write(body)
+        except SpoolRefused:
+            self._trouble = Trouble.NO_ROOM
+            raise
+        if self._call is not None:
+            self._call.touch(self._loop.time())
+        if spool.is_full and self._transport is not None and not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    def _on_spool_written(self) -> None:
+        spool = self._spool
+        if spool is None:
+            return
+        if spool.trouble:
+            self._fail(Trouble.NO_ROOM)
+        elif not spool.is_full:
+            self._read_on()
+            if self._call is not None:
+                self._call.touch(self._loop.time())
+
+    def _drop_spool(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _outcome(self) -> Reply | Failure:
+        spool, self._spool = self._spool, None
+        if spool is None:
+            return self._reply(b"".join(self._chunks))
+        try:
+            return self._reply(spool.finish())
+        except SpoolRefused:
+            return Failure(Trouble.NO_ROOM)
 
     def on_message_complete(self) -> None:
         """The answer is whole, unless it was an interim one."""
@@ -298,28 +450,41 @@ class _Link(asyncio.Protocol):
 
     def _finish(self) -> None:
         call, self._call = self._call, None
-        reply = self._reply()
+        outcome = self._outcome()
         self._used = True
-        if self.is_usable and self._keeps_alive:
+        is_whole, self._rest = self._rest is None, None
+        if self.is_usable and self._keeps_alive and is_whole:
+            self._read_on()
             self._pool.release(self)
         else:
             self.abort()
         if call is not None:
-            call.finish(reply)
+            call.finish(outcome)
 
     def _fail(self, trouble: Trouble) -> None:
         call, self._call = self._call, None
+        self._rest = None
+        self._drop_spool()
         self.abort()
         if call is not None:
             call.finish(Failure(trouble))
 
-    def _reply(self) -> Reply:
-        reason = self._reason.decode("latin-1")
-        return Reply(self._status, reason, self._headers, b"".join(self._chunks))
+    def _reply(self, body: bytes | Body) -> Reply:
+        return Reply(self._status, self._reason.decode("latin-1"), self._headers, body)
 
     def _has_framing(self) -> bool:
         names = {name.lower() for name, _ in self._headers}
         return b"content-length" in names or b"transfer-encoding" in names
+
+
+def request_stream(
+    method: str, target: str, headers: Headers, body: bytes | Body | Stream | None
+) -> bytes | Stream:
+    """Return a request whose body may be large."""
+    if body is None or isinstance(body, bytes):
+        return request_bytes(method, target, headers, body)
+    length = (b"content-length", b"%d" % len(body))
+    return Stream([request_bytes(method, target, [*headers, length], None), body])
 
 
 def request_bytes(method: str, target: str, headers: Headers, body: bytes | None) -> bytes:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pencere.gateway.wire.head import Headers
+from pencere.kernel.http.body import Body
+from pencere.kernel.http.spool import Span, Spools
 
 
 class Trouble(Enum):
@@ -20,16 +22,24 @@ class Trouble(Enum):
     TOO_LARGE = "the answer is larger than this node takes"
     STOPPING = "the node is stopping"
     BUSY = "the node takes no more at a time"
+    NO_ROOM = "this node has no room on its disk for the answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete answer."""
+    """A complete answer. A large body is a `Body` where the endpoint has spools."""
 
     status: int
     reason: str
     headers: Headers
-    body: bytes
+    body: bytes | Body
+
+    @property
+    def small_body(self) -> bytes:
+        """The body where none is taken that does not fit into memory."""
+        if not isinstance(self.body, bytes):
+            raise TypeError("a large body came where none is taken")
+        return self.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +89,7 @@ class Endpoint:
     max_connections: int = 256
     max_body_bytes: int = 16 * 1024 * 1024
     max_head_bytes: int = 128 * 1024
+    # Where answers go that are larger than `stream_bytes`, and of which part the digest is made.
+    spools: Spools | None = None
+    span: Span | None = None
+    stream_bytes: int = 1024 * 1024

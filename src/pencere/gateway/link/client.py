@@ -6,14 +6,16 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 
-from pencere.gateway.http.client import Pool, request_bytes
+from pencere.gateway.http.client import Pool, request_stream
 from pencere.gateway.http.connecting import connect
 from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble
 from pencere.gateway.link import frames
 from pencere.gateway.link.connection import LinkConnection, LinkLimits
 from pencere.gateway.link.frames import ALPN, Cancel, Frame, FrameError, FrameKind
 from pencere.gateway.link.server import LINK_TARGET
-from pencere.gateway.wire.envelope import MEDIA_TYPE
+from pencere.gateway.wire.envelope import MEDIA_TYPE, body_span
+from pencere.kernel.http.body import Body, Stream
+from pencere.kernel.http.spool import Spools
 
 log = logging.getLogger(__name__)
 _CROWDED = 128
@@ -29,12 +31,13 @@ _TROUBLES = {
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("data", "deadline", "done", "sent_at", "timer", "where")
+    __slots__ = ("data", "deadline", "done", "sent_at", "timeout_s", "timer", "where")
 
-    def __init__(self, data: bytes, done: Done, deadline: float) -> None:
+    def __init__(self, data: bytes | Stream, done: Done, deadline: float, timeout_s: float) -> None:
         self.data = data
         self.done: Done | None = done
         self.deadline = deadline
+        self.timeout_s = timeout_s
         self.sent_at = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.where: tuple[CallingConnection, int] | None = None
@@ -69,7 +72,7 @@ class PeerLink:
         self._connections: list[CallingConnection] = []
         self._waiting: list[_Call] = []
         self._connecting: asyncio.Task[None] | None = None
-        self._plain = Pool(replace(endpoint, tls=plain_tls))
+        self._plain = Pool(replace(endpoint, tls=plain_tls, span=body_span))
         self._plain_until = float("inf") if is_plain else 0.0
         self._is_closed = False
         self._tick: asyncio.TimerHandle | None = self._loop.call_later(1.0, self._on_tick)
@@ -79,12 +82,12 @@ class PeerLink:
         """Whether all is closed that `close` left to be answered."""
         return self._is_closed and not self._connections and self._plain.is_empty
 
-    def send(self, envelope: bytes, *, timeout_s: float, done: Done) -> None:
+    def send(self, envelope: bytes | Stream, *, timeout_s: float, done: Done) -> None:
         """Send an envelope; `done` is called once, not from inside this call."""
         if not self._speaks_frames():
             self._send_plainly(envelope, timeout_s, done)
             return
-        call = _Call(envelope, done, self._loop.time() + timeout_s)
+        call = _Call(envelope, done, self._loop.time() + timeout_s, timeout_s)
         call.timer = self._loop.call_later(timeout_s, self._on_timeout, call)
         connection = self._best()
         if connection is None:
@@ -121,11 +124,11 @@ class PeerLink:
     def _speaks_frames(self) -> bool:
         return self._loop.time() >= self._plain_until
 
-    def _send_plainly(self, envelope: bytes, timeout_s: float, done: Done) -> None:
+    def _send_plainly(self, envelope: bytes | Stream, timeout_s: float, done: Done) -> None:
         endpoint = self._endpoint
         host = f"{endpoint.host}:{endpoint.port}".encode("ascii")
         headers = [(b"host", host), (b"content-type", MEDIA_TYPE)]
-        data = request_bytes("POST", LINK_TARGET, headers, envelope)
+        data = request_stream("POST", LINK_TARGET, headers, envelope)
         self._plain.send(data, is_head=False, timeout_s=timeout_s, done=done)
 
     def _best(self) -> "CallingConnection | None":
@@ -138,7 +141,10 @@ class PeerLink:
 
     async def _open(self) -> None:
         def make() -> CallingConnection:
-            return CallingConnection(self._loop, self._limits, self._endpoint.is_peer, self._forget)
+            endpoint = self._endpoint
+            return CallingConnection(
+                self._loop, self._limits, endpoint.is_peer, self._forget, endpoint.spools
+            )
 
         try:
             made = await connect(self._endpoint, make)
@@ -181,6 +187,11 @@ class PeerLink:
             self._connections.remove(connection)
 
     def _on_timeout(self, call: _Call) -> None:
+        left_s = call.deadline - self._loop.time()
+        if left_s > 0.001 and call.done is not None:
+            # A large body moved since.
+            call.timer = self._loop.call_later(left_s, self._on_timeout, call)
+            return
         if call.where is not None:
             connection, stream = call.where
             connection.give_up(stream)
@@ -205,8 +216,9 @@ class CallingConnection(LinkConnection):
         limits: LinkLimits,
         is_peer: Callable[[ssl.SSLObject], bool] | None,
         forget: "Callable[[CallingConnection], None]",
+        spools: Spools | None = None,
     ) -> None:
-        super().__init__(loop, limits)
+        super().__init__(loop, limits, spools)
         self._is_peer = is_peer
         self._forget = forget
         self._calls: dict[int, _Call] = {}
@@ -303,7 +315,23 @@ class CallingConnection(LinkConnection):
             why = frames.read_cancel(frame.payload)
             self._fail(stream, Failure(_TROUBLES.get(why, Trouble.LOST), why.name.lower()))
 
-    def on_message(self, stream: int, status: int, data: bytes) -> None:
+    def on_no_room(self, stream: int, reason: str) -> None:
+        """Want no more of an answer that finds no room."""
+        del reason  # counted and told when it was refused
+        self.write(frames.cancel(stream, Cancel.UNWANTED))
+        self._fail(stream, Failure(Trouble.NO_ROOM))
+
+    def on_body_gone(self, stream: int) -> None:
+        """End a request whose caller left."""
+        self._fail(stream, Failure(Trouble.LOST, "the request is gone"))
+
+    def on_moved(self, stream: int) -> None:
+        """Begin the time for the answer anew."""
+        call = self._calls.get(stream)
+        if call is not None:
+            call.deadline = self._loop.time() + call.timeout_s
+
+    def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         """Hand on an answer."""
         self.drop(stream)  # an answer may come before the request is written to the end
         call = self._calls.pop(stream, None)

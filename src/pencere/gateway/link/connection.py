@@ -3,7 +3,8 @@
 A small message leaves in one frame at the next turn. A large one is cut into frames that take
 turns with others, never more than the other end gave credit for. What arrives is given credit
 as long as all unfinished messages together stay below a budget; above it only the oldest goes on,
-so that there is always one that ends.
+so that there is always one that ends. With spools, what is larger than `stream_bytes` goes to a
+file as it comes, and is given credit when the disk has followed.
 """
 
 import asyncio
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 
 from pencere.gateway.link import frames
 from pencere.gateway.link.frames import Cancel, Frame, FrameError, FrameKind, FrameReader
+from pencere.gateway.wire.envelope import body_span
+from pencere.kernel.http.body import Body, BodyGone, Source, Stream
+from pencere.kernel.http.spool import Spool, SpoolRefused, Spools
 
 log = logging.getLogger(__name__)
 _TURN_BYTES = 256 * 1024
@@ -30,6 +34,7 @@ class LinkLimits:
 
     message_bytes: int = 16 * 1024 * 1024
     unfinished_bytes: int = 64 * 1024 * 1024
+    stream_bytes: int = 1024 * 1024
     streams: int = 1024
     piece_s: float = 60.0
     write_s: float = 60.0
@@ -39,40 +44,71 @@ class LinkLimits:
     suspect_s: float = 1.0
 
 
+class _Memory:
+    """Takes pieces of bytes, as `Source` does of a stream."""
+
+    __slots__ = ("_at", "_data", "left")
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = memoryview(data), 0
+        self.left = len(data)
+
+    def take(self, size: int) -> bytes:
+        """Return the next `size` bytes."""
+        piece = bytes(self._data[self._at : self._at + size])
+        self._at += size
+        self.left -= size
+        return piece
+
+
 class _Outgoing:
     """A message on its way out."""
 
-    __slots__ = ("at", "credit", "data", "is_waiting", "kind", "prefix", "since", "stream")
+    __slots__ = ("body", "credit", "is_waiting", "kind", "prefix", "since", "source", "stream")
 
     def __init__(
-        self, stream: int, kind: FrameKind, prefix: bytes, data: bytes, now: float
+        self, stream: int, kind: FrameKind, prefix: bytes, data: bytes | Stream | Body, now: float
     ) -> None:
         self.stream, self.kind, self.prefix = stream, kind, prefix
-        self.data, self.at = memoryview(data), 0
+        self.source = _Memory(data) if isinstance(data, bytes) else Source(data)
+        # An answer is nobody's once it is sent; a request may be sent again.
+        is_own = kind is FrameKind.ANSWER and not isinstance(data, bytes)
+        self.body = data if is_own else None
         self.credit = frames.WINDOW_BYTES
         self.is_waiting = False
         self.since = now
 
+    def close(self) -> None:
+        """Let go of an answer's file."""
+        if self.body is not None and not isinstance(self.body, bytes):
+            self.body.close()
+
 
 class _Incoming:
-    """A message that is not whole yet. `status` is 0 for a request."""
+    """A message that is not whole yet. `status` is 0 for a request, `held` what is in memory."""
 
-    __slots__ = ("allowed", "chunks", "since", "size", "status")
+    __slots__ = ("allowed", "chunks", "held", "is_waiting", "since", "size", "spool", "status")
 
     def __init__(self, status: int, now: float) -> None:
         self.status = status
         self.chunks: list[bytes] = []
-        self.size = 0
+        self.size = self.held = 0
         self.allowed = frames.WINDOW_BYTES
+        self.spool: Spool | None = None
+        # For the disk, which is behind.
+        self.is_waiting = False
         self.since = now
 
 
 class LinkConnection(asyncio.Protocol):
     """One end of a connection; a subclass says what requests and answers mean."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: LinkLimits) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limits: LinkLimits, spools: Spools | None = None
+    ) -> None:
         self._loop = loop
         self._limits = limits
+        self._spools = spools
         self._transport: asyncio.Transport | None = None
         self._reader = FrameReader()
         self._ready: list[bytes] = []
@@ -100,9 +136,16 @@ class LinkConnection(asyncio.Protocol):
         """Take a frame that is not the connection's own."""
         raise NotImplementedError
 
-    def on_message(self, stream: int, status: int, data: bytes) -> None:
+    def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         """Take a whole message."""
         raise NotImplementedError
+
+    def on_no_room(self, stream: int, reason: str) -> None:
+        """Take note that there is no room on the disk for a message."""
+        raise NotImplementedError
+
+    def on_moved(self, stream: int) -> None:
+        """Take note that a large message moves, or that the other end works on it."""
 
     def on_too_large(self, stream: int) -> None:
         """Take note that a message was larger than this node takes."""
@@ -122,8 +165,13 @@ class LinkConnection(asyncio.Protocol):
         del exc
         self._is_ended = True
         self._transport = None
+        for outgoing in self._outgoing.values():
+            outgoing.close()
         self._outgoing.clear()
         self._turns.clear()
+        for incoming in self._incoming.values():
+            if incoming.spool is not None:
+                incoming.spool.close()
         self._incoming.clear()
         self._ready.clear()
 
@@ -167,13 +215,17 @@ class LinkConnection(asyncio.Protocol):
             self._ready.append(frame)
             self._flush_soon()
 
-    def write_message(self, stream: int, kind: FrameKind, prefix: bytes, data: bytes) -> None:
+    def write_message(
+        self, stream: int, kind: FrameKind, prefix: bytes, data: bytes | Stream | Body
+    ) -> None:
         """Write a message, in turn with others when it is large."""
         if self._is_ended:
+            if kind is FrameKind.ANSWER and not isinstance(data, bytes):
+                data.close()
             return
         self.used_at = self._loop.time()
         size = len(prefix) + len(data)
-        if size <= frames.FRAME_BYTES:
+        if size <= frames.FRAME_BYTES and isinstance(data, bytes):
             self._ready.append(frames.header(kind, stream, size, is_last=True) + prefix + data)
         else:
             outgoing = _Outgoing(stream, kind, prefix, data, self.used_at)
@@ -210,24 +262,35 @@ class LinkConnection(asyncio.Protocol):
     def _piece(self, outgoing: _Outgoing, parts: list[bytes]) -> int:
         """Add the next frame of a message; return how much of the turn it took."""
         prefix = outgoing.prefix
-        left = len(outgoing.data) - outgoing.at
+        left = outgoing.source.left
         take = min(frames.FRAME_BYTES - len(prefix), outgoing.credit - len(prefix), left)
         if take <= 0:
             outgoing.is_waiting = True
             outgoing.since = self._loop.time()
             return 0
         size, is_last = len(prefix) + take, take == left
+        try:
+            piece = outgoing.source.take(take)
+        except BodyGone as problem:
+            log.error("link_body_gone stream=%s reason=%s", outgoing.stream, problem)  # noqa: TRY400
+            parts.append(frames.cancel(outgoing.stream, Cancel.UNWANTED))
+            self.on_body_gone(outgoing.stream)
+            return 0
         parts.append(frames.header(outgoing.kind, outgoing.stream, size, is_last=is_last))
         parts.append(prefix)
-        parts.append(bytes(outgoing.data[outgoing.at : outgoing.at + take]))
-        outgoing.at += take
+        parts.append(piece)
         outgoing.credit -= size
         outgoing.kind, outgoing.prefix = FrameKind.MORE, b""
         if is_last:
             del self._outgoing[outgoing.stream]
+            outgoing.close()
         else:
             self._turns.append(outgoing)
         return size
+
+    def on_body_gone(self, stream: int) -> None:
+        """Take note that the rest of a message cannot be read."""
+        self.drop(stream)
 
     def is_over(self) -> bool:
         """Whether the connection was closed or cut."""
@@ -235,11 +298,15 @@ class LinkConnection(asyncio.Protocol):
 
     def drop(self, stream: int) -> None:
         """Send and take no more of a stream."""
-        self._outgoing.pop(stream, None)
+        outgoing = self._outgoing.pop(stream, None)
+        if outgoing is not None:
+            outgoing.close()
         incoming = self._incoming.pop(stream, None)
         self._starved.discard(stream)
         if incoming is not None:
-            self._unfinished -= incoming.size
+            if incoming.spool is not None:
+                incoming.spool.close()
+            self._unfinished -= incoming.held
             self._feed_starved()
 
     # In
@@ -276,7 +343,6 @@ class LinkConnection(asyncio.Protocol):
 
     def _take(self, stream: int, incoming: _Incoming, payload: bytes, *, is_last: bool) -> None:
         incoming.size += len(payload)
-        self._unfinished += len(payload)
         incoming.since = self.heard_at
         if incoming.size > incoming.allowed:
             raise FrameError("more than there was credit for")
@@ -284,15 +350,55 @@ class LinkConnection(asyncio.Protocol):
             self.drop(stream)
             self.on_too_large(stream)
             return
-        incoming.chunks.append(payload)
-        if is_last:
-            data = b"".join(incoming.chunks)
+        try:
+            self._keep(stream, incoming, payload)
+            if not is_last:
+                if incoming.allowed - incoming.size <= frames.WINDOW_BYTES // 2:
+                    self._give(stream, incoming)
+                return
+            spool = incoming.spool
+            data = spool.finish() if spool is not None else b"".join(incoming.chunks)
+        except SpoolRefused as problem:
             self.drop(stream)
-            self.on_message(stream, incoming.status, data)
-        elif incoming.allowed - incoming.size <= frames.WINDOW_BYTES // 2:
+            self.on_no_room(stream, str(problem))
+            return
+        incoming.spool = None
+        self.drop(stream)
+        self.on_message(stream, incoming.status, data)
+
+    def _keep(self, stream: int, incoming: _Incoming, payload: bytes) -> None:
+        if incoming.spool is not None:
+            incoming.spool.write(payload)
+            self.on_moved(stream)
+            return
+        incoming.chunks.append(payload)
+        incoming.held += len(payload)
+        self._unfinished += len(payload)
+        if self._spools is not None and incoming.size > self._limits.stream_bytes:
+            begun = b"".join(incoming.chunks)
+            incoming.chunks.clear()
+            self._unfinished -= incoming.held
+            incoming.held = 0
+            incoming.spool = self._spools.open(begun, body_span)
+            incoming.spool.when_written(lambda: self._on_spool_written(stream))
+            self._feed_starved()
+
+    def _on_spool_written(self, stream: int) -> None:
+        """Give the credit that was held back while the disk was behind."""
+        incoming = self._incoming.get(stream)
+        if incoming is None or incoming.spool is None or self._is_ended:
+            return
+        if incoming.spool.trouble:
+            reason = f"the node's disk refuses ({incoming.spool.trouble})"
+            self.drop(stream)
+            self.on_no_room(stream, reason)
+        elif incoming.is_waiting and not incoming.spool.is_full:
             self._give(stream, incoming)
 
     def _give(self, stream: int, incoming: _Incoming) -> None:
+        incoming.is_waiting = incoming.spool is not None and incoming.spool.is_full
+        if incoming.is_waiting:
+            return
         is_oldest = next(iter(self._incoming)) == stream
         if self._unfinished > self._limits.unfinished_bytes and not is_oldest:
             self._starved.add(stream)
@@ -308,6 +414,7 @@ class LinkConnection(asyncio.Protocol):
             self._give(stream, self._incoming[stream])
 
     def _on_credit(self, stream: int, size: int) -> None:
+        self.on_moved(stream)
         outgoing = self._outgoing.get(stream)
         if outgoing is None:
             return  # it was written to the end before
@@ -355,7 +462,9 @@ class LinkConnection(asyncio.Protocol):
         late = [
             stream
             for stream, one in self._incoming.items()
-            if stream not in self._starved and now - one.since > self._limits.piece_s
+            if stream not in self._starved
+            and not one.is_waiting
+            and now - one.since > self._limits.piece_s
         ]
         late += [
             stream

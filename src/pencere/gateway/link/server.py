@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import ssl
+from functools import partial
 
 import aiofastnet
 
 from pencere.gateway.link import frames
 from pencere.gateway.link.connection import LinkConnection, LinkLimits
 from pencere.gateway.link.frames import ALPN, Cancel, Frame, FrameError, FrameKind
-from pencere.gateway.wire.envelope import MEDIA_TYPE
+from pencere.gateway.wire.envelope import MEDIA_TYPE, body_span
+from pencere.kernel.http import body as bodies
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Headers, Limits, Request
 from pencere.kernel.http.server import Admit, Connection, Handler, HttpServer, Refusal
 
@@ -25,6 +28,7 @@ class LinkServer(HttpServer):
     ) -> None:
         super().__init__(handler, refusal, limits, admit)
         self.link = link
+        self.span = body_span
 
     async def listen(
         self,
@@ -71,7 +75,7 @@ class CalledConnection(LinkConnection):
     """One caller that speaks frames."""
 
     def __init__(self, server: LinkServer, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop, server.link)
+        super().__init__(loop, server.link, server.spools)
         self._server = server
         self._peer = ""
         self._last = 0
@@ -138,17 +142,28 @@ class CalledConnection(LinkConnection):
         """Refuse, as the plain way does."""
         self._answer(stream, *self._server.refusal(413, "the message is larger than allowed"))
 
-    def on_message(self, stream: int, status: int, data: bytes) -> None:
+    def on_no_room(self, stream: int, reason: str) -> None:
+        """Refuse, as the plain way does."""
+        self._answer(stream, *self._server.refusal(503, reason))
+
+    def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         """Hand a request to the node."""
         del status
         self._work[stream] = True
         headers = [(b"content-type", MEDIA_TYPE)]
-        request = Request("POST", LINK_TARGET, headers, data, self._peer)
+        alive = partial(self._alive, stream)
+        request = Request("POST", LINK_TARGET, headers, data, self._peer, alive)
 
-        def respond(status: int, headers: Headers, body: bytes, reason: str = "", /) -> None:
+        def respond(
+            status: int, headers: Headers, body: bytes | Body | Stream, reason: str = "", /
+        ) -> None:
             del reason
+            if not isinstance(data, bytes):
+                data.close()
             if self._work.pop(stream, False):
                 self._answer(stream, status, headers, body)
+            else:
+                bodies.close(body)
             self._close_if_done()
 
         try:
@@ -159,7 +174,14 @@ class CalledConnection(LinkConnection):
 
     # Out
 
-    def _answer(self, stream: int, status: int, headers: Headers, body: bytes) -> None:
+    def _alive(self, stream: int) -> None:
+        """Tell the caller that its request is worked on: credit for what it sent to the end."""
+        if self._work.get(stream, False):
+            self.write(frames.credit(stream, 1))
+
+    def _answer(
+        self, stream: int, status: int, headers: Headers, body: bytes | Body | Stream
+    ) -> None:
         del headers  # an envelope, or JSON of a refusal: the status tells which
         self.write_message(stream, FrameKind.ANSWER, frames.status(status), body)
 

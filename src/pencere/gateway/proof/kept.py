@@ -284,7 +284,7 @@ class Keeper:
             raise Unavailable("ocsp.unavailable", reason=reply.trouble.value)
         if reply.status != 200:
             raise Unavailable("ocsp.unavailable", reason=f"status {reply.status}")
-        return reply.body
+        return reply.small_body
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():

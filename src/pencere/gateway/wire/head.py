@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from pencere.kernel.http.body import Body
+
 Headers = list[tuple[bytes, bytes]]
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -132,6 +134,13 @@ def parse_response(block: bytes) -> ResponseHead:
 def digest(part: bytes) -> bytes:
     """Return the SHA-512 of a head or a body."""
     return hashlib.sha512(part).digest()
+
+
+def body_digest(body: bytes | Body) -> bytes | None:
+    """Return the SHA-512 of a body, None of none; of a large one it was made as it came."""
+    if not body:
+        return None
+    return hashlib.sha512(body).digest() if isinstance(body, bytes) else body.digest
 
 
 def request_hash(head_digest: bytes, body_digest: bytes | None) -> str:

@@ -5,10 +5,11 @@ from functools import lru_cache
 from http import HTTPStatus
 from time import monotonic
 
+from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Headers
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
 
 
 @lru_cache(maxsize=2)
@@ -18,16 +19,24 @@ def _date(second: int) -> bytes:
 
 
 def render(  # noqa: PLR0913
-    status: int, reason: str, headers: Headers, body: bytes, *, is_head: bool, is_last: bool
+    status: int,
+    reason: str,
+    headers: Headers,
+    body: bytes | Body | Stream,
+    *,
+    is_head: bool,
+    is_last: bool,
 ) -> bytes:
-    """Return the bytes of a response."""
+    """Return the bytes of a response; with `is_head` those before its body."""
     lines = [f"HTTP/1.1 {status} {reason or _REASONS.get(status, '')}".encode("latin-1")]
     lines += [name + b": " + value for name, value in headers]
     lines.append(_date(int(monotonic())))
-    if status not in _BODILESS and not (is_head and not body):
+    if status not in BODILESS and not (is_head and not body):
         lines.append(b"content-length: %d" % len(body))
     if is_last:
         lines.append(b"connection: close")
     lines.append(b"\r\n")
     head = b"\r\n".join(lines)
-    return head if is_head or status in _BODILESS else head + body
+    if is_head or status in BODILESS or not isinstance(body, bytes):
+        return head
+    return head + body

@@ -1,6 +1,9 @@
 """A request as the server hands it on, and the limits it holds callers to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from pencere.kernel.http.body import Body
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -9,15 +12,25 @@ Headers = list[tuple[bytes, bytes]]
 class Request:
     """One complete request. `target` is raw; `headers` keep order, case, and repeats.
 
-    `peer` names who is at the other end of the TLS connection, where that was asked for.
+    `peer` names who is at the other end of the TLS connection, where that was asked for. A body
+    larger than `Limits.stream_bytes` is a `Body`, where the server has spools; it is closed when
+    the request is answered. `alive` tells a caller who waits long that its request is worked on.
     """
 
     method: str
     target: str
     headers: Headers
-    body: bytes
+    body: bytes | Body
     peer: str = ""
+    alive: Callable[[], None] | None = field(default=None, repr=False, compare=False)
     _index: dict[bytes, bytes] | None = field(default=None, repr=False)
+
+    @property
+    def small_body(self) -> bytes:
+        """The body where none is taken that does not fit into memory."""
+        if not isinstance(self.body, bytes):
+            raise TypeError("a large body came where none is taken")
+        return self.body
 
     def header(self, lower_name: bytes) -> bytes | None:
         """Return the value of a header by its lower-case name; of several the last."""
@@ -37,6 +50,8 @@ class Limits:
 
     head_bytes: int = 64 * 1024
     body_bytes: int = 10 * 1024 * 1024
+    # More is not kept in memory, where the server has spools.
+    stream_bytes: int = 1024 * 1024
     header_count: int = 200
     connections: int = 4096
     pipelined: int = 16

@@ -2,6 +2,8 @@
 
 Answers leave in the order of their requests, however many are pipelined. A caller that is too
 slow, too large, or malformed gets one clear answer where one is possible, and is cut off.
+With spools, a large body arrives into a file and leaves from one: reading pauses while the disk
+is behind, writing while the caller is.
 The sweep once a second sees to every deadline, so that no message needs a timer of its own.
 """
 
@@ -9,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import sys
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -16,8 +19,11 @@ from typing import Protocol
 
 import httptools
 
-from pencere.kernel.http.answer import render
+from pencere.kernel.http import body as bodies
+from pencere.kernel.http.answer import BODILESS, render
+from pencere.kernel.http.body import Body, BodyGone, Stream
 from pencere.kernel.http.message import Headers, Limits, Request
+from pencere.kernel.http.spool import Span, Spool, SpoolRefused, Spools
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +31,13 @@ log = logging.getLogger(__name__)
 class Respond(Protocol):
     """Answers a request."""
 
-    def __call__(self, status: int, headers: Headers, body: bytes, reason: str = "", /) -> None:
-        """Answer, once; a second answer is ignored, and so is one to a caller who left."""
+    def __call__(
+        self, status: int, headers: Headers, body: bytes | Body | Stream, reason: str = "", /
+    ) -> None:
+        """Answer, once; a second answer is ignored, and so is one to a caller who left.
+
+        A body that is not bytes is closed when it was sent, or cannot be.
+        """
 
 
 Handler = Callable[[Request, Respond], None]
@@ -38,6 +49,8 @@ Admit = Callable[[ssl.SSLObject], str]
 
 # Of the headers that say how a request is framed: host, expect, content-length.
 _FRAMING_LENGTHS = frozenset({4, 6, 14})
+# Who sends a large body has `body_s` for each part of it of this size.
+_PACE_BYTES = 1024 * 1024
 
 
 class _Phase(Enum):
@@ -59,6 +72,9 @@ class HttpServer:
         self.refusal = refusal
         self.limits = limits
         self.admit = admit
+        self.spools: Spools | None = None
+        # Which bytes of a large body its digest is of.
+        self.span: Span | None = None
         self.connections: set[Connection] = set()
         self.is_draining = False
         self._emptied = asyncio.Event()
@@ -147,6 +163,8 @@ class Connection(asyncio.Protocol):
         self._is_write_paused = False
         self._half_closed = False
         self._fed_head = 0
+        self._stream_bytes = self._limits.stream_bytes if server.spools else sys.maxsize
+        self._sending: _Sending | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -155,6 +173,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._chunks: list[bytes] = []
         self._body_bytes = 0
+        self._spool: Spool | None = None
+        self._paced = 0
 
     # asyncio.Protocol
 
@@ -178,6 +198,12 @@ class Connection(asyncio.Protocol):
         self._server.forget(self)
         self._transport = None
         self._is_closing = True
+        self._drop_spool()
+        if self._sending is not None:
+            self._sending.body.close()
+            self._sending = None
+        for request, _ in self._queue:
+            bodies.close(request.body)
         self._queue.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -216,7 +242,10 @@ class Connection(asyncio.Protocol):
         """The caller reads again."""
         self._is_write_paused = False
         self._set_idle_or_busy()
-        self._next()
+        if self._sending is not None:
+            self._send_on()
+        else:
+            self._next()
 
     # httptools
 
@@ -265,6 +294,8 @@ class Connection(asyncio.Protocol):
             if lower == b"content-length" and value.isdigit():
                 if len(value) > 18 or int(value) > self.largest_body(self._url):
                     self._stop_parsing(413, self._too_large())
+                if int(value) > self._stream_bytes:
+                    self._check_room(int(value))
             elif lower == b"host":
                 hosts += 1
             elif lower == b"expect" and value.lower() == b"100-continue":
@@ -276,7 +307,88 @@ class Connection(asyncio.Protocol):
         self._body_bytes += len(body)
         if self._body_bytes > self.largest_body(self._url):
             self._stop_parsing(413, self._too_large())
+        if self._spool is not None:
+            self._to_spool(self._spool, body)
+            return
         self._chunks.append(body)
+        if self._body_bytes > self._stream_bytes:
+            self._begin_spool()
+
+    # Large bodies in
+
+    def _check_room(self, size: int) -> None:
+        spools = self._server.spools
+        try:
+            if spools is not None:
+                spools.check(size)
+        except SpoolRefused as problem:
+            self._stop_parsing(503, str(problem))
+
+    def _begin_spool(self) -> None:
+        assert self._server.spools is not None  # noqa: S101  # else the limit is never passed
+        begun = b"".join(self._chunks)
+        self._chunks.clear()
+        try:
+            self._spool = self._server.spools.open(begun, self._server.span)
+        except SpoolRefused as problem:
+            self._stop_parsing(503, str(problem))
+        assert self._spool is not None  # noqa: S101  # or parsing has stopped
+        self._spool.when_written(self._on_spool_written)
+
+    def _to_spool(self, spool: Spool, body: bytes) -> None:
+        try:
+            spool.write(body)
+        except SpoolRefused as problem:
+            self._stop_parsing(503, str(problem))
+        self._paced += len(body)
+        if self._paced >= _PACE_BYTES and self._current is None:
+            self._paced = 0
+            self._deadline = self._loop.time() + self._limits.body_s
+        if spool.is_full:
+            self._pause_reading()
+
+    def _on_spool_written(self) -> None:
+        """Go on when the disk has followed; refuse when it cannot."""
+        spool = self._spool
+        if spool is None or self._is_closing:
+            return
+        if spool.trouble:
+            self._resume_reading()
+            self._refuse(503, "the node's disk refuses; ask again later")
+            self._next()
+        elif self._is_reading_paused and not spool.is_full:
+            if self._current is None:
+                self._deadline = self._loop.time() + self._limits.body_s
+            self._resume_reading()
+
+    def _drop_spool(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+    def _pause_reading(self) -> None:
+        if not self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._is_reading_paused and self._transport is not None:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
+
+    def _whole_body(self) -> bytes | Body:
+        spool = self._spool
+        if spool is None:
+            return b"".join(self._chunks)
+        try:
+            body = spool.finish()
+        except SpoolRefused as problem:
+            self._stop_parsing(503, str(problem))
+            raise  # never reached
+        self._spool = None
+        # Whole by now: what waits for the disk waits in memory.
+        self._resume_reading()
+        return body
 
     def on_message_complete(self) -> None:
         """Put the request in the queue."""
@@ -284,15 +396,15 @@ class Connection(asyncio.Protocol):
             self._parser.get_method().decode("latin-1"),
             self._url.decode("latin-1"),
             self._headers,
-            b"".join(self._chunks),
+            self._whole_body(),
             self._peer,
+            self._alive,
         )
         self._queue.append((request, self._parser.should_keep_alive()))
         self._reset()
         self._phase = _Phase.IDLE
-        if len(self._queue) >= self._limits.pipelined and self._transport is not None:
-            self._transport.pause_reading()
-            self._is_reading_paused = True
+        if len(self._queue) >= self._limits.pipelined:
+            self._pause_reading()
 
     # Answering
 
@@ -306,13 +418,16 @@ class Connection(asyncio.Protocol):
                 self._close()
             return
         request, keep_alive = self._queue.popleft()
-        if self._is_reading_paused and self._transport is not None:
-            self._is_reading_paused = False
-            self._transport.resume_reading()
+        if self._is_reading_paused and (self._spool is None or not self._spool.is_full):
+            self._resume_reading()
         token = object()
         self._current = token
 
-        def respond(status: int, headers: Headers, body: bytes, reason: str = "", /) -> None:
+        def respond(
+            status: int, headers: Headers, body: bytes | Body | Stream, reason: str = "", /
+        ) -> None:
+            if not isinstance(request.body, bytes):
+                request.body.close()
             self._respond(token, request.method, keep_alive, status, headers, body, reason)
 
         try:
@@ -323,17 +438,51 @@ class Connection(asyncio.Protocol):
 
     def _respond(  # noqa: PLR0913, PLR0917
         self, token: object, method: str, keep_alive: bool, status: int, headers: Headers,
-        body: bytes, reason: str,
+        body: bytes | Body | Stream, reason: str,
     ) -> None:  # fmt: skip
         if self._current is not token:
+            bodies.close(body)
             return
-        self._current = None
         if self._is_closing or self._transport is None:
+            self._current = None
+            bodies.close(body)
             return
         is_last = not keep_alive or self._server.is_draining
+        if not isinstance(body, bytes):
+            self._transport.write(
+                render(status, reason, headers, body, is_head=True, is_last=is_last)
+            )
+            is_bare = method == "HEAD" or status in BODILESS
+            self._sending = _Sending(body, is_last, is_head=is_bare)
+            self._send_on()
+            return
+        self._current = None
         self._transport.write(
             render(status, reason, headers, body, is_head=method == "HEAD", is_last=is_last)
         )
+        self._end_answer(is_last=is_last)
+
+    def _send_on(self) -> None:
+        """Write of a large body what the caller takes; the rest when it reads on."""
+        sending = self._sending
+        assert sending is not None  # noqa: S101  # called when there is one
+        try:
+            while not self._is_write_paused:
+                piece = next(sending.chunks, b"")
+                if self._transport is None or self._is_closing:
+                    break
+                if not piece:
+                    self._sending = self._current = None
+                    sending.body.close()
+                    self._end_answer(is_last=sending.is_last or self._server.is_draining)
+                    return
+                self._transport.write(piece)
+        except BodyGone as problem:
+            # The length was promised: only the end of the connection says that this is not it.
+            log.error("http_body_gone reason=%s", problem)  # noqa: TRY400
+            self.cut("body_gone")
+
+    def _end_answer(self, *, is_last: bool) -> None:
         self._set_idle_or_busy()
         if is_last:
             self._close()
@@ -356,6 +505,7 @@ class Connection(asyncio.Protocol):
         if self._refusal is None:
             self._refusal = (status, message)
         self._phase = _Phase.IDLE
+        self._drop_spool()
 
     def _stop_parsing(self, status: int, message: str) -> None:
         self._refuse(status, message)
@@ -371,6 +521,11 @@ class Connection(asyncio.Protocol):
     def _continue(self) -> None:
         if self._transport is not None and self._current is None and self._refusal is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _alive(self) -> None:
+        """Tell who waits for an answer that it is worked on; only nodes ask for it."""
+        if self._transport is not None and self._current is not None and self._sending is None:
+            self._transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
@@ -431,6 +586,17 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         if self._transport is not None:
             self._transport.close()
+
+
+class _Sending:
+    """A large body on its way out."""
+
+    __slots__ = ("body", "chunks", "is_last")
+
+    def __init__(self, body: Body | Stream, is_last: bool, *, is_head: bool) -> None:
+        self.body = body
+        self.chunks = iter(()) if is_head else body.chunks()
+        self.is_last = is_last
 
 
 HttpServer.connection = Connection

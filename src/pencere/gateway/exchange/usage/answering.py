@@ -42,7 +42,7 @@ def find_usage(call: Call, done: Done) -> None:
     elif wish is Wish.PERIOD:
         call.usage.start(_answer_period(call, done))
     elif wish is Wish.DISCLOSE:
-        disclosures = disclosing.read(call.body)
+        disclosures = disclosing.read(call.small_body)
         call.usage.start(_guarded(disclosing.disclose(call, disclosures), done))
     else:
         wanted = _wanted(call, form)
@@ -56,7 +56,7 @@ def get_suppressions(call: Call, done: Done) -> None:
 
 def _wanted(call: Call, form: Form) -> Wanted:
     try:
-        wanted = wanted_of(form, call.target, call.body)
+        wanted = wanted_of(form, call.target, call.small_body)
     except ValueError as problem:
         raise server_fault(Kind.INVALID_REQUEST, _EXPECTED[form]) from problem
     facts = call.facts

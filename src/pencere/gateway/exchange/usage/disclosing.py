@@ -134,7 +134,7 @@ async def disclose(call: Call, disclosures: list[Disclosure]) -> Answer:
 async def listed(call: Call) -> Answer:
     """Return what is or was kept from people, newest first, for who audits it."""
     try:
-        asked = json.loads(call.body) if call.body else {}
+        asked = json.loads(call.small_body) if call.body else {}
         limit = int(asked.get("limit", 50))
         before = asked.get("before")
         instant = None if before is None else datetime.fromisoformat(before)
