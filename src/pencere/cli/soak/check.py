@@ -1,5 +1,6 @@
 """What must hold at the end: whatever a client saw answered stands in both logs, signed, once."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from pencere.cli.soak.load import body_of
 from pencere.cli.soak.world import CONSUMER, PROVIDER, World, read_lines
 from pencere.gateway.wire import evidence
 
 _GROUP = 2_000
 _ROWS = """
-select r.exchange, r.side, r.head_digest as request_head, r.body_digest as request_body,
+select r.exchange, r.side, r.message_id,
+    r.head_digest as request_head, r.body_digest as request_body,
     r.evidence as request_evidence, s.outcome, s.status, s.head_digest as response_head,
     s.body_digest as response_body, s.evidence as response_evidence,
     exists (select from gateway.batch_member m where m.response_seq = s.seq) as is_stamped
@@ -30,7 +33,7 @@ select count(*) from gateway.request r where not exists
 
 @dataclass(frozen=True)
 class Found:
-    """Counts of what was checked; the last six are zero when all is well."""
+    """Counts of what was checked; the last seven are zero when all is well."""
 
     asked: int
     answered: int
@@ -41,23 +44,36 @@ class Found:
     open_requests: int
     missing: int
     not_matching: int
+    not_as_seen: int
     not_authentic: int
     doubled: int
     unserved: int
 
     @property
+    def broken(self) -> dict[str, int]:
+        """How often each promise was broken."""
+        return {
+            "every exchange that a client saw answered is in both logs": self.missing,
+            "both logs have the same statements and the same signatures of it": self.not_matching,
+            "the signatures of both nodes verify with keys of the directory": self.not_authentic,
+            "it is byte for byte what the client sent and got": self.not_as_seen,
+            "it has a time-stamp on both sides": self.answered - self.stamped,
+            "the service did what was answered": self.unserved,
+            "nothing was done twice": self.doubled,
+            "no request is left without an end in either log": self.open_requests,
+        }
+
+    @property
     def is_sound(self) -> bool:
         """Whether every promise was kept."""
-        return self.answered > 0 and not any(
-            (self.open_requests, self.missing, self.not_matching, self.not_authentic,
-             self.doubled, self.unserved, self.answered - self.stamped)
-        )  # fmt: skip
+        return self.answered > 0 and not any(self.broken.values())
 
 
 def check(world: World, loads: int) -> Found:
     """Compare what clients saw with both logs and with what the service did."""
     seen = [one for number in range(loads) for one in read_lines(world.folder / f"seen{number}")]
-    answered = {one["exchange"]: one for one in seen if one.get("status") == 200}
+    whole = [one for one in seen if one.get("status") == 200]
+    answered = {one["exchange"]: one for one in whole}
     calls = Counter(one["nonce"] for one in read_lines(world.calls))
     keys = world.signing_keys
     bad: Counter[str] = Counter()
@@ -70,20 +86,26 @@ def check(world: World, loads: int) -> Found:
                 bad["missing"] += 1
                 continue
             bad[_judge(exchange, rows[0], rows[1], keys)] += 1
+            bad["not_as_seen"] += not all(_is_as_seen(one, answered[exchange]) for one in rows)
             stamped += all(row is not None and row["is_stamped"] for row in rows)
     return Found(
         asked=len(seen),
-        answered=len(answered),
+        answered=len(whole),
         refused=dict(Counter(one["fault"] for one in seen if one.get("status", 200) != 200)),
         lost=sum("lost" in one for one in seen),
         calls=calls.total(),
         stamped=stamped,
         open_requests=sum(_open(world.database_url(at)) for at in (0, 1)),
         missing=bad["missing"],
-        not_matching=bad["not_matching"] + sum(not one["same"] for one in answered.values()),
+        not_matching=bad["not_matching"],
+        # Two answers under one number are in no log as they were seen.
+        not_as_seen=bad["not_as_seen"]
+        + sum(not one["same"] for one in whole)
+        + len(whole)
+        - len(answered),
         not_authentic=bad["not_authentic"],
         doubled=sum(count > 1 for count in calls.values()),
-        unserved=sum(not calls[one["nonce"]] for one in answered.values()),
+        unserved=sum(not calls[one["nonce"]] for one in whole),
     )
 
 
@@ -123,6 +145,14 @@ def _judge(exchange: str, ours: dict[str, Any], theirs: dict[str, Any], keys: An
             return "not_authentic"
         request = evidence.statement_digest(statements[0])
     return "sound"
+
+
+def _is_as_seen(row: dict[str, Any] | None, seen: dict[str, Any]) -> bool:
+    """Compare a row with what the client sent; the service answers with what it was sent."""
+    digest = hashlib.sha512(body_of(seen["nonce"])).digest()
+    return row is not None and (
+        row["message_id"], _bytes(row["request_body"]), _bytes(row["response_body"])
+    ) == (seen["nonce"], digest, digest)  # fmt: skip
 
 
 def _rows(url: str, side: str, exchanges: list[str]) -> dict[str, dict[str, Any]]:

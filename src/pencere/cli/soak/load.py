@@ -17,6 +17,11 @@ _TARGET = "/r1/AZ/GOV/mia/population/person/query"
 _TIMEOUT_S = 20.0
 
 
+def body_of(nonce: str) -> bytes:
+    """Return what a client sends, and is to get."""
+    return json.dumps({"nonce": nonce}).encode()
+
+
 def load_process(port: int, folder: Path, number: int, clients: int) -> BaseProcess:
     """Start a process of clients; it ends on SIGTERM."""
     process = multiprocessing.get_context("fork").Process(
@@ -44,7 +49,7 @@ def _ask(port: int, descriptor: int, stopping: threading.Event) -> None:
     connection: http.client.HTTPConnection | None = None
     while not stopping.is_set():
         nonce = str(uuid4())
-        body = json.dumps({"nonce": nonce}).encode()
+        body = body_of(nonce)
         headers = {"X-Road-Client": CLIENT, "Pencere-Client-Key": KEY, "X-Road-Id": nonce}
         line: dict[str, object] = {"nonce": nonce, "at": time.time()}
         try:

@@ -37,7 +37,7 @@ def soak(
     began = time.time()
     try:
         world.start()
-        _until_healthy(world)
+        until_healthy(world)
         loads = [load_process(world.client_port, folder, at, CLIENTS) for at in range(LOADS)]
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -49,7 +49,7 @@ def soak(
             kills[victim] += 1
             time.sleep(min(max(0.0, end - time.monotonic()), chance.uniform(*_AWAY_S)))
             world.restart(victim)
-        _until_healthy(world)
+        until_healthy(world)
         time.sleep(2.0)  # a little load on what is whole again
         for load in loads:
             load.terminate()
@@ -67,17 +67,31 @@ def soak(
         "longest_without_answer_s": longest,
         "sound": found.is_sound,
         **asdict(found),
+        "promises": {promise: not count for promise, count in found.broken.items()},
     }
 
 
 def told(report: dict[str, object]) -> str:
-    """Return the report for people."""
+    """Return the report for people: what was counted, then each promise."""
+    counts = {name: value for name, value in report.items() if name != "promises"}
+    promises = report["promises"]
+    assert isinstance(promises, dict)  # noqa: S101  # `soak` made it
     return "".join(
-        f"{name.replace('_', ' '):<28}{json.dumps(value)}\n" for name, value in report.items()
+        [
+            *(
+                f"{name.replace('_', ' '):<28}{json.dumps(value)}\n"
+                for name, value in counts.items()
+            ),
+            "\n",
+            *(
+                f"{'kept' if kept else 'BROKEN':<8}{promise}\n"
+                for promise, kept in promises.items()
+            ),
+        ]
     )
 
 
-def _until_healthy(world: World) -> None:
+def until_healthy(world: World) -> None:
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", world.client_port, timeout=2)
