@@ -39,6 +39,8 @@ def checks(witnesses: Witnesses) -> list[Check]:
         *_directory(core, now),
         _certificate(witnesses, now),
         Check("clock", core.clocks.is_right, core.clocks.told),
+        Check("workers", not core.worker_trouble, core.worker_trouble or "all run"),
+        Check("identity", not core.not_alone, core.not_alone or "nobody else is this node"),
         Check("log", core.log.is_available, core.log.trouble or f"{core.log.depth} entries wait"),
         _disk(core),
         Check("node-file", not core.node_file.trouble, core.node_file.trouble or "read"),

@@ -6,8 +6,10 @@ import gc
 import logging
 import signal
 import ssl
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
@@ -34,6 +36,7 @@ from pencere.gateway.keys import NodeKeys
 from pencere.gateway.link.server import LinkServer
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
+from pencere.gateway.log.identity import Identity
 from pencere.gateway.log.quotas import QuotaCounter
 from pencere.gateway.log.refusals import RefusalLog
 from pencere.gateway.log.sealing import Sealer
@@ -63,6 +66,8 @@ from pencere.kernel.http.spool import Spools
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _ASK_AGAIN_S = 10.0
+# So long health tells of a mistake of ours.
+_TOLD_S = 60.0
 _REFUSALS = {
     408: Kind.TOO_SLOW,
     413: Kind.MESSAGE_TOO_LARGE,
@@ -91,6 +96,7 @@ class Node:
             cache=config.directory_cache,
             on_change=self._on_directory,
         )
+        self.identity = Identity(config.database_url, config.node)
         metrics, loop = Metrics(), asyncio.get_running_loop()
         keys = NodeKeys.of(config)
         self.keeper = Keeper.of(config, directory)
@@ -177,6 +183,8 @@ class Node:
         core.spools.clean()
         core.directory.load()
         started = core.now()
+        await self.identity.look()
+        core.not_alone = self.identity.refusal
         await core.log.start()
         core.observer.start()
         tls = server_tls(config)
@@ -186,8 +194,13 @@ class Node:
         if config.client_tls_port is not None:
             await self._listen_to_tls_clients(config.client_tls_port)
         make = core.loop.create_task
-        self._tasks = [make(self._look()), make(self._recover(started)), make(self._fetch())]
+        self._tasks = [
+            make(self._keep(self._look)),
+            make(self._recover(started)),
+            make(self._keep(self._fetch)),
+        ]
         workers = (
+            self.identity,
             self.stamper,
             self.status,
             self.renewer,
@@ -195,13 +208,25 @@ class Node:
             self._fan_out,
             self._pusher,
         )
-        self._tasks += [make(one.run()) for one in workers if one is not None]
+        self._tasks += [make(self._keep(one.run)) for one in workers if one is not None]
         if self.keeper is not None:
-            self._tasks.append(make(self.keeper.run()))
+            self._tasks.append(make(self._keep(self.keeper.run)))
         log.info(
             "node_started node=%s clients=%s link=%s",
             config.node, self.client_address[1], self.link_address[1],
         )  # fmt: skip
+
+    async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run what goes on beside the exchanges; what ends by a mistake is said and begun again."""
+        core, name = self.core, getattr(work, "__qualname__", "worker")
+        while True:
+            try:
+                return await work()
+            except Exception as problem:
+                log.exception("worker_failed name=%s", name)
+                core.worker_trouble = f"{name} ended by {type(problem).__name__} and began again"
+                core.loop.call_later(_TOLD_S, setattr, core, "worker_trouble", "")
+                await asyncio.sleep(_LOOK_S)
 
     async def stop(self) -> None:
         """Take no more, finish what is in work, write the log, close."""
@@ -223,6 +248,7 @@ class Node:
         await core.observer.stop()
         await self._front.monitoring.stop()
         core.desk.close()
+        await self.identity.stop()
         if self.keeper is not None:
             await self.keeper.stop()
         if self.stamper is not None:
@@ -304,6 +330,7 @@ class Node:
             self.core.directory.refresh_from_file()
             self.core.node_file.refresh()
             self._judge_clock()
+            self.core.not_alone = self.identity.refusal
             self.core.stamps_overdue = self.stamper.overdue if self.stamper is not None else ""
             await asyncio.sleep(_LOOK_S)
 
@@ -322,8 +349,9 @@ class Node:
         self.core.clock_wrong = refusal
 
     async def _recover(self, before: datetime) -> None:
-        """End what a crash left open, as soon as the database is there."""
+        """End what a crash left open, as soon as the database is there, and nobody else's."""
         while True:
+            await self.identity.held.wait()
             try:
                 rows = await recovery.interrupted(
                     self.config.database_url,

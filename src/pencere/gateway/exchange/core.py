@@ -94,6 +94,10 @@ class Core:
     bodies_not_kept: int = 0
     is_stopping: bool = False
     stamps_overdue: str = ""
+    # What goes on beside the exchanges and ended by a mistake of ours a moment ago, or empty.
+    worker_trouble: str = ""
+    # Why another process is in this one's place, or empty.
+    not_alone: str = ""
     # Why this node's clock forbids to carry anything, or empty.
     clock_wrong: str = ""
     # Set when there may be something to deliver.
@@ -120,6 +124,8 @@ class Core:
             raise Fault(side, Kind.LOGGING_FAILED, "the node cannot write its log; ask again")
         if self.stamps_overdue:
             raise Fault(side, Kind.LOGGING_FAILED, self.stamps_overdue)
+        if self.not_alone:
+            raise Fault(side, Kind.LOGGING_FAILED, self.not_alone)
         if self.clock_wrong:
             raise Fault(side, Kind.CLOCK, self.clock_wrong)
 
