@@ -355,8 +355,8 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     page.goto(draft)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "documents/", "devices/", "window/certificates/", "remote-keys/",
-             "window/consents/"]  # fmt: skip
+             "window/consents/", "documents/", "devices/", "window/certificates/",
+             "remote-keys/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
         if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:
