@@ -364,7 +364,7 @@ HOSTILE = {
     "upgrade": b"Upgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\n{}",
     "head too large": b"X-A: " + b"a" * 70_000 + b"\r\nContent-Length: 2\r\n\r\n{}",
     "too many headers": b"X-A: a\r\n" * 300 + b"Content-Length: 2\r\n\r\n{}",
-    "body too large": b"Content-Length: 99999999\r\n\r\n",
+    "body too large": b"Content-Length: 2147483649\r\n\r\n",
     "two purposes": b"Pencere-Purpose: identify\r\nContent-Length: 2\r\n\r\n{}",
 }
 

@@ -12,6 +12,7 @@ from cryptography import x509
 from pencere.cli.boot.gateway import PORTAL
 from pencere.cli.commands import gateway_evidence, gateway_join, gateway_why
 from pencere.cli.options import installation_of, parser, subparsers
+from pencere.cli.soak import large
 from pencere.cli.soak import run as soak
 from pencere.gateway.directory.model import build
 from pencere.gateway.directory.rights import EXAMPLES, Question, explain
@@ -48,6 +49,10 @@ def run(arguments: Sequence[str]) -> int:
     soaked = actions["soak"]
     soaked.add_argument("--minutes", default="10", metavar="N", help="default: 10")
     soaked.add_argument("--seed", type=int, metavar="N", help="the same kills again")
+    soaked.add_argument(
+        "--large", type=int, metavar="MIB", nargs="?", const=1024,
+        help="instead, one body of so many MiB (1024) both ways, and the nodes' memory",
+    )  # fmt: skip
     soaked.add_argument("--json", action="store_true", help="for machines")
     gateway_evidence.add_options(actions)
     actions["sandbox"].add_argument("--directory", required=True, metavar="FILE")
@@ -65,6 +70,10 @@ def run(arguments: Sequence[str]) -> int:
     given = options.parse_args(arguments)
     if given.action in dict(gateway_evidence.ACTIONS):
         return gateway_evidence.run(given)
+    if given.action == "soak" and given.large is not None:
+        report = large.large(given.large)
+        print(json.dumps(report, indent=1) if given.json else large.told(report), end="\n")
+        return 0 if report["sound"] else 1
     if given.action == "soak":
         report = soak.soak(60 * float(given.minutes), seed=given.seed)
         print(json.dumps(report, indent=1) if given.json else soak.told(report), end="\n")

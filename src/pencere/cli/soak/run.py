@@ -92,6 +92,7 @@ def told(report: dict[str, object]) -> str:
 
 
 def until_healthy(world: World) -> None:
+    """Wait until the consumer's node says that all is well."""
     deadline = time.monotonic() + _SETTLED_WITHIN_S
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", world.client_port, timeout=2)

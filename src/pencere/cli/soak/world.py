@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pencere.cli.roles.server import log_to_stderr
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import fingerprint_of
+from pencere.gateway.link.frames import ALPN, HTTP
 from pencere.gateway.node import run as run_node
 from pencere.gateway.node_file import write_node_file
 from pencere.gateway.throwaway import DirectoryKey, make_key
@@ -47,6 +48,7 @@ class World:
 
     folder: Path
     base_port: int
+    link_protocols: tuple[str, ...] = (ALPN, HTTP)
     processes: dict[str, BaseProcess] = field(default_factory=dict)
     server: subprocess.Popen[bytes] | None = None
 
@@ -146,6 +148,7 @@ class World:
                 verify_directory=self._directory_key.verify,
                 client_port=(self.client_port, self._other_client_port)[at],
                 link_port=self._links[at],
+                link_protocols=self.link_protocols,
                 tsa_url=f"http://127.0.0.1:{self.tsa_port}/tsa",
                 stamp_every_s=2.0,
                 grace_s=5.0,

@@ -62,6 +62,7 @@ class Serving:
         timeout_s = upstream.timeout_s or service.timeout_s
 
         def send() -> None:
+            self._alive_at = core.loop.time()
             core.upstreams.send(
                 upstream,
                 call.target,
@@ -91,9 +92,9 @@ class Serving:
         now = self._call.core.loop.time()
         if now - self._alive_at < _ALIVE_S:
             return
-        if self._alive_at and self._call.alive is not None:
-            self._call.alive()
         self._alive_at = now
+        if self._call.alive is not None:
+            self._call.alive()
 
     def _message(self) -> Arrived | None:
         """Return what a message that must arrive is known by; None for any other request."""

@@ -443,6 +443,8 @@ class _Link(asyncio.Protocol):
         """The answer is whole, unless it was an interim one."""
         if self._status < 200:
             self._headers, self._reason = [], b""
+            if self._call is not None:
+                self._call.touch(self._loop.time())  # the other end says that it is at work
             return
         self._is_complete = True
         # Only here does the parser still know; afterwards it is ready for the next message.

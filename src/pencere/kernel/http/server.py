@@ -51,6 +51,8 @@ Admit = Callable[[ssl.SSLObject], str]
 _FRAMING_LENGTHS = frozenset({4, 6, 14})
 # Who sends a large body has `body_s` for each part of it of this size.
 _PACE_BYTES = 1024 * 1024
+# How long a caller that is refused may go on sending, to be told so.
+_LINGER_S = 5.0
 
 
 class _Phase(Enum):
@@ -165,6 +167,7 @@ class Connection(asyncio.Protocol):
         self._fed_head = 0
         self._stream_bytes = self._limits.stream_bytes if server.spools else sys.maxsize
         self._sending: _Sending | None = None
+        self._lingers_until: float | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -504,6 +507,8 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
             self._refusal = (status, message)
+            if self._phase is _Phase.BODY and self._server.spools is not None:
+                self._lingers_until = self._loop.time() + _LINGER_S
         self._phase = _Phase.IDLE
         self._drop_spool()
 
@@ -516,7 +521,18 @@ class Connection(asyncio.Protocol):
         status, headers, body = self._server.refusal(*self._refusal)
         if self._transport is not None:
             self._transport.write(render(status, "", headers, body, is_head=False, is_last=True))
-        self._close()
+        if self._lingers_until is not None and not self._half_closed:
+            self._linger()
+        else:
+            self._close()
+
+    def _linger(self) -> None:
+        """Drop the rest of a body: who is cut off while it sends does not see why."""
+        self._is_closing = True
+        self._lingers_until = self._loop.time() + _LINGER_S
+        self._resume_reading()
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
 
     def _continue(self) -> None:
         if self._transport is not None and self._current is None and self._refusal is None:
@@ -559,6 +575,8 @@ class Connection(asyncio.Protocol):
 
     def check_deadline(self, now: float) -> None:
         """Cut a caller that keeps the node waiting."""
+        if self._is_closing and self._lingers_until is not None and now >= self._lingers_until:
+            self.cut("refused")
         if now < self._deadline or self._is_closing:
             return
         if self._is_write_paused:
