@@ -41,6 +41,7 @@ NO_PAGES = {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
         "office_proposal", "office_file", "device_end", "sign_in", "sign_out", "held_form",
         "office_take_next", "directory_file", "node_join", "node_certificates",
+        "node_traffic",
         "registration_open", "registration_application_act",
         "registration_mass_open", "registration_sign", "registration_state", "registration_cancel",
         "registration_withdraw", "register_duty_done", "register_document", "register_once",

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -43,7 +43,7 @@ class Box:
     def __init__(self, pair: Pair, at: int) -> None:
         self.pair, self.at = pair, at
         self.next: ThrowawayKey | None = None
-        self.told: list[str] = []
+        self.told: list[Any] = []
         self.name = (CONSUMER, PROVIDER)[at]
 
     def made(self) -> ThrowawayKey:
@@ -211,6 +211,30 @@ def test_a_node_tells_the_register_the_key_of_its_ledger_until_the_directory_nam
     later(pair, timedelta(minutes=6))
     time.sleep(0.3)
     assert box.told == [said] * 2
+
+
+def test_a_node_that_joined_tells_the_register_what_was_asked_of_it(pair: Pair) -> None:
+    class Counting(Box):
+        is_away = True
+
+        def following(self) -> KeyPair | None:
+            return None
+
+        def report_traffic(self, first: date, last: date, counts: list[dict[str, Any]]) -> None:
+            if self.is_away:
+                self.is_away = False
+                raise Unavailable("register.unavailable")
+            answered = [one for one in counts if one["outcome"] == "answered"]
+            self.told.append((last - first).days if answered else "nothing")
+
+    box = Counting(pair, 1)
+    start(pair, 0)
+    assert pair.ask().status != 200  # its node is not there
+    start(pair, 1, box, traffic_every_s=0.1)
+    assert pair.ask().status == 200
+
+    wait_until(lambda: len(box.told) >= 3)
+    assert (box.told[0] in {31, "nothing"}, box.told[-1]) == (True, 2)
 
 
 def test_a_renewal_that_fails_is_said_and_tried_again(pair: Pair) -> None:

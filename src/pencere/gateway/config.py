@@ -80,6 +80,8 @@ class NodeConfig:
     share: int = 384
     # How many days monitoring records are kept; 0 keeps none.
     monitoring_days: int = 35
+    # How often the state register is told what was asked; None: it asks by itself.
+    traffic_every_s: float | None = None
     # Where spans are sent to: http://host:4318/v1/traces.
     otlp_url: str | None = None
     # A node's reply may take as long as the service may, and the way there and back.

@@ -120,7 +120,7 @@ async def _traffic(core: Core, reader: MonitoringReader, query: Query) -> dict[s
         "from": first.isoformat(),
         "to": last.isoformat(),
         "counted_at": core.now().isoformat(),
-        "traffic": await reader.traffic(first, last),
+        "traffic": await reader.traffic(first, last, core.config.node),
     }
 
 

@@ -52,6 +52,7 @@ from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
+from pencere.gateway.observe.traffic_report import TrafficReport
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.proof.kept import Keeper
 from pencere.gateway.renewal import KeyBox, Renewer
@@ -158,6 +159,11 @@ class Node:
             else None
         )
         self.renewer = Renewer(self.core, box) if box is not None else None
+        self.traffic = (
+            TrafficReport(self.core, box, config.traffic_every_s)
+            if box is not None and config.traffic_every_s is not None
+            else None
+        )
         self._clients = HttpServer(self._on_client, self._refuse_client, config.limits)
         self._tls_clients = HttpServer(
             self._on_client, self._refuse_client, config.limits, clients.peer_of
@@ -204,6 +210,7 @@ class Node:
             self.stamper,
             self.status,
             self.renewer,
+            self.traffic,
             self.dispatcher,
             self._fan_out,
             self._pusher,
@@ -249,6 +256,8 @@ class Node:
         await self._front.monitoring.stop()
         core.desk.close()
         await self.identity.stop()
+        if self.traffic is not None:
+            await self.traffic.stop()
         if self.keeper is not None:
             await self.keeper.stop()
         if self.stamper is not None:

@@ -14,8 +14,8 @@ ledger, so that nobody need believe the node about it. docs/specs/joining.md.
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -49,6 +49,9 @@ class KeyBox(Protocol):
 
     def retire(self, fingerprint: str) -> None:
         """Ask the state register to let a certificate go."""
+
+    def report_traffic(self, first: date, last: date, counts: list[dict[str, Any]]) -> None:
+        """Tell the state register what was asked in these days."""
 
     def name_ledger(self, origin: str, key: bytes) -> None:
         """Tell the state register how this node's ledger is called and its key (SPKI, DER)."""

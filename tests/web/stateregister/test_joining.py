@@ -386,6 +386,40 @@ def test_counts_of_a_day_are_counted_once_however_often_they_are_collected(
     assert traffic.last_collected() == clock.now()
 
 
+def test_a_node_that_joined_tells_its_own_counts_and_nobody_elses(
+    token: Callable[..., str],
+    join: Callable[..., joining.Joined],
+    key: ec.EllipticCurvePrivateKey,
+    issuer: Issuer,
+) -> None:
+    own = join(token(), key).chain[0]
+    day = issuer.clock.now().date()
+    row = {
+        "day": day.isoformat(), "consumer": "AZ/GOV/idda/portal",
+        "service": "AZ/GOV/dma/employment/jobs", "outcome": "answered", "count": 3,
+    }  # fmt: skip
+
+    def tell(signer: ec.EllipticCurvePrivateKey = key, **changes: Any) -> int:
+        said = {"node": NODE, "time": issuer.clock.now().isoformat(), "from": row["day"],
+                "to": row["day"], "traffic": [row]} | changes  # fmt: skip
+        jws = signed_json.sign(said, SoftwareSigner(signer, (own, issuer.root)))
+        return traffic.reported(jws, anchors=[issuer.root], at=issuer.clock.now())
+
+    assert [tell(), tell(traffic=[row | {"count": 5}])] == [1, 1]
+    far = (day - timedelta(days=60)).isoformat()
+    wrong = [
+        {"traffic": [row | {"service": "AZ/GOV/mia/population/person"}]}, {"from": far},
+        {"traffic": [row | {"day": far}]}, {"traffic": "x"}, {"to": None},
+        {"traffic": [row | {"count": -1}]},
+    ]  # fmt: skip
+    told = [refused(lambda changes=changes: tell(**changes)) for changes in wrong]
+    assert told == ["traffic.malformed"] * 6
+    assert refused(lambda: tell(ec.generate_private_key(ec.SECP256R1()))) != "traffic.malformed"
+    assert traffic.counts(day, day) == [
+        traffic.TrafficCount(day, "idda/portal", "dma/employment", "jobs", "ok", 5)
+    ]
+
+
 def test_a_node_that_reports_nonsense_changes_nothing(db: None, clock: FixedClock) -> None:
     def ask(*_: object) -> dict[str, Any]:
         return {"traffic": [{"day": "2020-01-01", "consumer": "a", "service": "b"}]}

@@ -160,4 +160,5 @@ def _config(
         ledger_origin=origin_of(member),
         ledger_key=ledger_key(installation),
         older_secrets=older_secrets(installation, ROLE),
+        traffic_every_s=3600.0,
     )

@@ -11,6 +11,7 @@ import http.client
 import json
 import re
 import ssl
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,11 +103,16 @@ class NodeKeyBox:
         """Tell the register the name and key of the node's ledger."""
         self._tell({"act": "ledger", "origin": origin, "key": base64.b64encode(key).decode()})
 
-    def _tell(self, said: dict[str, Any]) -> None:
+    def report_traffic(self, first: date, last: date, counts: list[dict[str, Any]]) -> None:
+        """Tell the register what was asked in these days."""
+        said = {"from": first.isoformat(), "to": last.isoformat(), "traffic": counts}
+        self._tell(said, "traffic")
+
+    def _tell(self, said: dict[str, Any], what: str = "certificates") -> None:
         signer = self._keystore.signer(current_name(self._folder))
         payload = said | {"node": self._node, "time": self._clock.now().isoformat()}
         body = json.dumps({"jws": signed_json.sign(payload, signer)}).encode()
-        post_json(f"{self._register}/stateregister/nodes/certificates", body, root=self._root)
+        post_json(f"{self._register}/stateregister/nodes/{what}", body, root=self._root)
 
     def _request(self, name: str, before: x509.Certificate) -> bytes:
         pem = (self._folder / f"{name}.key").read_bytes()

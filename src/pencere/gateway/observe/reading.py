@@ -38,7 +38,7 @@ select (r.recorded_at at time zone 'Asia/Baku')::date as day, r.consumer, r.serv
     case when s.outcome is null then 'open' else s.outcome end as outcome, count(*) as count
 from gateway.request r left join gateway.response s
     on s.exchange = r.exchange and s.side = r.side
-where r.side = 'provider'
+where r.side = 'provider' and r.node = $3
     and r.recorded_at >= $1::date::timestamp at time zone 'Asia/Baku'
     and r.recorded_at < ($2::date + 1)::timestamp at time zone 'Asia/Baku'
 group by 1, 2, 3, 4 order by 1, 2, 3, 4
@@ -78,9 +78,9 @@ class MonitoringReader:
         rows = await (await self._connections()).fetch(_HEALTH, since)
         return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
-    async def traffic(self, first: date, last: date) -> list[dict[str, Any]]:
-        """Return how often who asked what, by day in Baku, both days included."""
-        rows = await (await self._connections()).fetch(_TRAFFIC, first, last)
+    async def traffic(self, first: date, last: date, node: str) -> list[dict[str, Any]]:
+        """Return how often who asked what of a node, by day in Baku, both days included."""
+        rows = await (await self._connections()).fetch(_TRAFFIC, first, last, node)
         return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
     async def stop(self) -> None:

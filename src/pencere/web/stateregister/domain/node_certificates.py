@@ -65,6 +65,26 @@ def change(jws: str, *, anchors: Sequence[x509.Certificate], at: datetime) -> st
     Raises:
         Refused, Invalid, Conflict: `node.*`, or what the signature lacks.
     """
+    node, payload, signer = proved(jws, anchors=anchors, at=at)
+    shown = signer.fingerprint(hashes.SHA256()).hex()
+    act = payload.get("act")
+    if act == "add":
+        return _add(node, payload, signer, anchors, at)
+    if act == "remove":
+        return _remove(node, _text(payload, "sha256"), shown, at)
+    if act == "ledger":
+        return _name_ledger(node, payload, at)
+    raise Invalid("node.act", example="add")
+
+
+def proved(
+    jws: str, *, anchors: Sequence[x509.Certificate], at: datetime
+) -> tuple[Node, dict[str, Any], x509.Certificate]:
+    """Return who says this, what, and by which certificate; the caller has a transaction.
+
+    Raises:
+        Refused, Invalid: `node.*`, or what the signature lacks.
+    """
     payload, signer = signed_json.verify(jws, anchors, at, PURPOSE)
     node = Node.objects.select_for_update().filter(identifier=_text(payload, "node")).first()
     shown = signer.fingerprint(hashes.SHA256()).hex()
@@ -78,14 +98,7 @@ def change(jws: str, *, anchors: Sequence[x509.Certificate], at: datetime) -> st
         raise Refused(
             "node.clock", seconds=round((at - said).total_seconds()) if said.tzinfo else 0
         )
-    act = payload.get("act")
-    if act == "add":
-        return _add(node, payload, signer, anchors, at)
-    if act == "remove":
-        return _remove(node, _text(payload, "sha256"), shown, at)
-    if act == "ledger":
-        return _name_ledger(node, payload, at)
-    raise Invalid("node.act", example="add")
+    return node, payload, signer
 
 
 def revoke(sha256: str, *, why: str, at: datetime, by: Person | None = None) -> RevokedCertificate:

@@ -4,22 +4,25 @@ A node counts its log anew for the days asked for, so collecting twice counts no
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from cryptography import x509
 from django.db import transaction
 from django.db.models import Max
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Invalid, Unavailable
+from pencere.web.stateregister.domain.node_certificates import proved
 from pencere.web.stateregister.models import Traffic
 
 log = logging.getLogger(__name__)
 
 # A day is asked for again for so long: exchanges that were in work end later.
 LOOK_BACK = timedelta(days=2)
+LONGEST_REPORT = timedelta(days=32)
 OUTCOMES = ("answered", "fault", "interrupted", "open")
 _LONGEST = 300
 
@@ -68,6 +71,34 @@ def collect_all(nodes: Iterable[tuple[str, Ask]], *, at: datetime) -> dict[str, 
         except (Unavailable, Invalid) as problem:
             log.warning("traffic_not_collected node=%s reason=%s", node, problem.code)
     return counted
+
+
+@transaction.atomic
+def reported(jws: str, *, anchors: Sequence[x509.Certificate], at: datetime) -> int:
+    """Take the counts that a node which joined tells of itself; return how many there are.
+
+    They take the place of what it told of these days; of other nodes' systems it can tell nothing.
+
+    Raises:
+        Refused, Invalid: `node.*`, `traffic.malformed`.
+    """
+    node, payload, _ = proved(jws, anchors=anchors, at=at)
+    try:
+        first, last = (date.fromisoformat(payload[key]) for key in ("from", "to"))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Invalid("traffic.malformed", node=node.identifier) from problem
+    rows = [_row(node.identifier, one, at) for one in _list(payload)]
+    own = {system.key for system in node.serves.select_related("owner")}
+    if (
+        not timedelta(0) <= last - first <= LONGEST_REPORT
+        or last > local_date(at) + timedelta(days=1)
+        or any(not first <= row.day <= last for row in rows)
+        or any(_system(row.service.rpartition("/")[0]) not in own for row in rows)
+    ):
+        raise Invalid("traffic.malformed", node=node.identifier)
+    Traffic.objects.filter(node=node.identifier, day__gte=first, day__lte=last).delete()
+    Traffic.objects.bulk_create(rows, batch_size=1000)
+    return len(rows)
 
 
 def counts(since: date, until: date) -> list[TrafficCount]:

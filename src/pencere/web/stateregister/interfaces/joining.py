@@ -22,11 +22,12 @@ from pencere.kernel.errors import Invalid, PencereError
 from pencere.ops.addresses import Addresses
 from pencere.web.certification.centre import centre
 from pencere.web.rules import public, rule
-from pencere.web.stateregister.domain import joining, node_certificates
+from pencere.web.stateregister.domain import joining, node_certificates, traffic
 from pencere.web.stateregister.models import Body
 
 log = logging.getLogger(__name__)
 _LARGEST = 64 * 1024
+_LARGEST_REPORT = 4 * 1024 * 1024
 
 
 @csrf_exempt
@@ -80,6 +81,22 @@ def certificates(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"done": done})
 
 
+@csrf_exempt
+@rule(public)
+@require_POST
+def traffic_report(request: HttpRequest) -> JsonResponse:
+    """Take what a node counted, signed with its key."""
+    try:
+        jws = _text(_content(request, _LARGEST_REPORT), "jws", longest=_LARGEST_REPORT)
+        anchors = x509.load_pem_x509_certificates(
+            (settings.INSTALLATION.pki / "root.crt").read_bytes()
+        )
+        done = traffic.reported(jws, anchors=anchors, at=settings.CLOCK.now())
+    except PencereError as problem:
+        return _refusal(problem)
+    return JsonResponse({"done": done})
+
+
 def _certify(body: Body, node: str, host: str, request: bytes) -> Sequence[x509.Certificate]:
     answer = centre().post(
         "/ra/nodes",
@@ -94,10 +111,10 @@ def _certify(body: Body, node: str, host: str, request: bytes) -> Sequence[x509.
     return [x509.load_der_x509_certificate(base64.b64decode(one)) for one in answer["chain"]]
 
 
-def _content(request: HttpRequest) -> dict[str, Any]:
-    body = request.read(_LARGEST + 1)
-    if len(body) > _LARGEST:
-        raise Invalid("request.too_large", limit=_LARGEST)
+def _content(request: HttpRequest, largest: int = _LARGEST) -> dict[str, Any]:
+    body = request.read(largest + 1)
+    if len(body) > largest:
+        raise Invalid("request.too_large", limit=largest)
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as problem:
