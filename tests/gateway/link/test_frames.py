@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from tests.gateway.conftest import Pair, wait_until
@@ -15,7 +16,9 @@ from pencere.gateway.link import frames
 from pencere.gateway.link.connection import LinkConnection, LinkLimits
 from pencere.gateway.link.frames import Cancel, Frame, FrameError, FrameKind, FrameReader
 from pencere.gateway.wire import envelope as wire
+from pencere.kernel.http.body import Body
 from pencere.kernel.http.message import Limits
+from pencere.kernel.http.spool import Spools
 
 REQUEST, MORE = FrameKind.REQUEST, FrameKind.MORE
 FULL = bytes(frames.FRAME_BYTES)
@@ -244,8 +247,10 @@ class End(LinkConnection):
 
     has_work = False
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: LinkLimits) -> None:
-        super().__init__(loop, limits)
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limits: LinkLimits, spools: Spools | None = None
+    ) -> None:
+        super().__init__(loop, limits, spools)
         self.messages: list[int] = []
 
     def on_frame(self, frame: Frame) -> None:
@@ -254,7 +259,7 @@ class End(LinkConnection):
         else:
             self.begin_message(frame, 0, frame.payload)
 
-    def on_message(self, stream: int, status: int, data: bytes) -> None:
+    def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         self.messages.append(len(data))
 
 
@@ -294,3 +299,39 @@ def test_who_sends_more_than_it_has_credit_for_is_cut_off() -> None:
         return wire.is_cut
 
     assert asyncio.run(run())
+
+
+def test_while_the_disk_is_behind_a_large_message_is_given_no_credit(tmp_path: Path) -> None:
+    async def run() -> tuple[int, int, int]:
+        spools, behind = Spools(tmp_path, limit=2**30), threading.Event()
+        spools.put(lambda: behind.wait(5) and None)
+        end, wire = End(asyncio.get_running_loop(), LinkLimits(), spools), Wire()
+        end.connection_made(wire)
+        end.data_received(frames.pack(REQUEST, 1, FULL))
+        sent = frames.FRAME_BYTES
+
+        def allowed() -> int:
+            given = [one for one in wire.written if one.kind is FrameKind.CREDIT]
+            return frames.WINDOW_BYTES + sum(frames.read_number(one.payload) for one in given)
+
+        async def send_all() -> None:
+            nonlocal sent
+            for _ in range(20):
+                while sent + frames.FRAME_BYTES <= allowed() and sent < 4 * 1024 * 1024:
+                    end.data_received(frames.pack(MORE, 1, FULL))
+                    sent += frames.FRAME_BYTES
+                await asyncio.sleep(0.005)
+
+        await send_all()
+        held_up = sent
+        behind.set()
+        await send_all()
+        end.data_received(frames.pack(MORE, 1, b"end", is_last=True))
+        spools.stop()
+        return held_up, end.messages[0], end._unfinished
+
+    held_up, size, unfinished = asyncio.run(run())
+
+    # What may wait for the disk, the part that begins a file, and what was on its way.
+    assert 1024 * 1024 <= held_up <= 1024 * 1024 + 2 * frames.WINDOW_BYTES
+    assert (size, unfinished) == (4 * 1024 * 1024 + 3, 0)

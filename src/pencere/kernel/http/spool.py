@@ -75,7 +75,11 @@ class Spools:
             SpoolRefused: the budget is used up, or the disk refuses.
         """
         spool = Spool(self._file(), *(span(begun) if span is not None else (0, None)))
-        spool.write(begun)
+        try:
+            spool.write(begun)
+        except SpoolRefused:
+            spool.close()
+            raise
         return spool
 
     def check(self, size: int) -> None:
@@ -117,6 +121,7 @@ class Spools:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            del job  # it holds a file, which may be the last to do so
 
     def _file(self) -> "_File":
         path = self._folder / f"{secrets.token_hex(16)}{_SUFFIX}"
