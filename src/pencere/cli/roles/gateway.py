@@ -48,6 +48,7 @@ def _config(
         node_file=installation.run / f"{role}.json",
         directory_file=installation.run / "directory.jws",
         directory_cache=installation.keys / role / "directory.jws",
+        spool_folder=installation.run / f"{role}.spool",
         directory_url=f"{installation.address('office')}/stateregister/directory.jws",
         tsa_url=f"{installation.address('trust')}/tsa",
         client_port=installation.port(role),

@@ -150,6 +150,7 @@ def _config(
         node_file=installation.run / f"{ROLE}.json",
         directory_file=installation.run / "directory.jws",
         directory_cache=key_folder(installation) / "directory.jws",
+        spool_folder=installation.run / "node.spool",
         directory_url=member.directory_url,
         tsa_url=member.tsa_url,
         client_host=member.client_host,
