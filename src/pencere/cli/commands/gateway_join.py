@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pencere.cli.boot import web
 from pencere.cli.roles.joined import ROLE, Membership, key_folder, keystore_of, membership_file
-from pencere.cli.roles.node_keys import post_json
+from pencere.cli.roles.node_keys import post_json, refuse_token
 from pencere.gateway.node_file import write_node_file
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Conflict, Misconfigured, PencereError, Refused
@@ -93,6 +93,7 @@ def join(installation: Installation, given: argparse.Namespace) -> int:
         text = input().strip()
     if membership_file(installation).exists():
         raise Conflict("joining.joined_already", file=membership_file(installation))
+    refuse_token(key_folder(installation))
     keystore = keystore_of(installation)
     if not keystore.has_key("node"):
         keystore.create("node")

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pencere.gateway.keys import KeyPair
 from pencere.kernel.clock import Clock
-from pencere.kernel.errors import Missing, Refused, Unavailable
+from pencere.kernel.errors import Misconfigured, Missing, Refused, Unavailable
 from pencere.trust import signed_json
 from pencere.trust.durable import write_durably
 from pencere.trust.keystore import Keystore
@@ -49,6 +49,7 @@ class NodeKeyBox:
         root: Path,
         clock: Clock,
     ) -> None:
+        refuse_token(folder)
         self._folder, self._password = folder, password
         self._keystore = Keystore(folder, password)
         self._node, self._register, self._enrolment = node, register, enrolment
@@ -163,6 +164,22 @@ class NodeKeyBox:
 
     def _numbers(self) -> list[int]:
         return sorted(_number(one) for one in self._keystore.names() if _NAME.match(one))
+
+
+def refuse_token(folder: Path) -> None:
+    """Refuse a node's keystore that is a PKCS#11 token: TLS here needs the key as a file.
+
+    Raises:
+        Misconfigured: `token.yaml` is there.
+    """
+    place = folder / "token.yaml"
+    if place.exists():
+        raise Misconfigured(
+            file=place,
+            key="library",
+            value="a PKCS#11 token for the key of a node",
+            example="without token.yaml: the node's key is a file, encrypted, renewed by itself",
+        )
 
 
 def current_name(folder: Path) -> str:

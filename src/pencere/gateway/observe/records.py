@@ -65,6 +65,8 @@ class RecordWriter:
         self._limit = limit
         self._waiting: deque[MonitoringRecord] = deque()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        # One connection does one thing at a time.
+        self._writing = asyncio.Lock()
         self.dropped = 0
         self.written = 0
 
@@ -97,19 +99,20 @@ class RecordWriter:
 
     async def flush(self) -> None:
         """Write what waits; GONE when the database is away, and nothing is lost by that."""
-        while self._waiting:
-            group = list(islice(self._waiting, _GROUP))
-            connection = await self._connect()
-            await connection.copy_records_to_table(
-                "monitoring",
-                schema_name="gateway",
-                records=group,
-                columns=MonitoringRecord._fields,
-                timeout=10,
-            )
-            for _ in group:
-                self._waiting.popleft()
-            self.written += len(group)
+        async with self._writing:
+            while self._waiting:
+                group = list(islice(self._waiting, _GROUP))
+                connection = await self._connect()
+                await connection.copy_records_to_table(
+                    "monitoring",
+                    schema_name="gateway",
+                    records=group,
+                    columns=MonitoringRecord._fields,
+                    timeout=10,
+                )
+                for _ in group:
+                    self._waiting.popleft()
+                self.written += len(group)
 
     async def stop(self) -> None:
         """Write what waits, then close."""
@@ -120,8 +123,9 @@ class RecordWriter:
                 await self._connection.close(timeout=2)
 
     async def _prune(self) -> None:
-        connection = await self._connect()
-        await connection.execute(_PRUNE, self._clock.now() - self._kept)
+        async with self._writing:
+            connection = await self._connect()
+            await connection.execute(_PRUNE, self._clock.now() - self._kept)
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
