@@ -32,6 +32,7 @@ from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.health import Witnesses
 from pencere.gateway.http.addresses import endpoint_of
 from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.spool_cipher import SpoolCipher
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.link.server import LinkServer
 from pencere.gateway.log import recovery
@@ -86,6 +87,7 @@ class Node:
         self._sealer = Sealer(config.secret, *config.older_secrets)
         spools = Spools(
             config.spool_folder or config.directory_cache.with_suffix(".spool"),
+            SpoolCipher,
             limit=config.spool_bytes,
             free=config.disk_free_bytes,
         )

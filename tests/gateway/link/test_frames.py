@@ -12,6 +12,7 @@ from tests.gateway.link.frames import caller
 from tests.gateway.test_faults import GOOD, outcome
 from tests.gateway.test_link import signed
 
+from pencere.gateway.http.spool_cipher import SpoolCipher
 from pencere.gateway.link import frames
 from pencere.gateway.link.connection import LinkConnection, LinkLimits
 from pencere.gateway.link.frames import Cancel, Frame, FrameError, FrameKind, FrameReader
@@ -303,7 +304,7 @@ def test_who_sends_more_than_it_has_credit_for_is_cut_off() -> None:
 
 def test_while_the_disk_is_behind_a_large_message_is_given_no_credit(tmp_path: Path) -> None:
     async def run() -> tuple[int, int, int]:
-        spools, behind = Spools(tmp_path, limit=2**30), threading.Event()
+        spools, behind = Spools(tmp_path, SpoolCipher, limit=2**30), threading.Event()
         spools.put(lambda: behind.wait(5) and None)
         end, wire = End(asyncio.get_running_loop(), LinkLimits(), spools), Wire()
         end.connection_made(wire)

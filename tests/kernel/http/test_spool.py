@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pencere.gateway.http.spool_cipher import SpoolCipher
 from pencere.kernel.http.body import CHUNK_BYTES, Body, BodyGone, Source, Stream
 from pencere.kernel.http.spool import Spool, SpoolRefused, Spools
 
@@ -25,7 +26,7 @@ def run(folder: Path, work: Callable[[Spools], Coroutine[Any, Any, T]], **change
     values: dict[str, Any] = {"limit": 64 * MIB} | changes
 
     async def whole() -> T:
-        spools = Spools(folder, **values)
+        spools = Spools(folder, SpoolCipher, **values)
         try:
             return await work(spools)
         finally:
@@ -220,9 +221,10 @@ def test_after_kill_9_nothing_is_left(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys, time\n"
         "from pathlib import Path\n"
+        "from pencere.gateway.http.spool_cipher import SpoolCipher\n"
         "from pencere.kernel.http.spool import Spools\n"
         "async def run():\n"
-        "    spool = Spools(Path(sys.argv[1]), limit=2**30).open(bytes(3 * 2**20))\n"
+        "    spool = Spools(Path(sys.argv[1]), SpoolCipher, limit=2**30).open(bytes(3 * 2**20))\n"
         "    print('begun', flush=True)\n"
         "    time.sleep(30)\n"
         "asyncio.run(run())\n"
@@ -241,8 +243,8 @@ def test_what_a_crash_left_before_it_lost_its_name_goes_at_the_start(tmp_path: P
     (tmp_path / "0123.spool").write_bytes(b"left")
     (tmp_path / "another").write_bytes(b"not ours")
 
-    Spools(tmp_path, limit=1).clean()
-    Spools(tmp_path / "none", limit=1).clean()
+    Spools(tmp_path, SpoolCipher, limit=1).clean()
+    Spools(tmp_path / "none", SpoolCipher, limit=1).clean()
 
     assert [one.name for one in tmp_path.iterdir()] == ["another"]
 

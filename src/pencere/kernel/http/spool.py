@@ -1,7 +1,7 @@
 """Spool files: bodies above the limit for memory, encrypted, never found again after a crash.
 
-Each file has a key of its own that is only in memory; every piece is sealed with AES-256-GCM, its
-number as nonce. The file loses its name as soon as it is open, so the system frees it however the
+Each file has a cipher of its own, with a key that is only in memory; every piece is sealed with its
+number. The file loses its name as soon as it is open, so the system frees it however the
 process ends. Pieces are written by one thread; until a piece is on disk it is read from memory.
 Who fills a spool stops taking bytes while `is_full`, and is called when there is room.
 """
@@ -16,20 +16,29 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import Protocol
 
 from pencere.kernel.http.body import CHUNK_BYTES, Body, BodyGone
 
 log = logging.getLogger(__name__)
-_SEALED_BYTES = CHUNK_BYTES + 16
 _FULL_BYTES = 1024 * 1024
 _LOOK_BYTES = 16 * 1024 * 1024
 _SUFFIX = ".spool"
 # Which bytes the digest is of, given how a message begins: from, and how many or None for all.
 Span = Callable[[bytes], tuple[int, int | None]]
 _Job = Callable[[], None] | None
+
+
+class Cipher(Protocol):
+    """Seals the pieces of one file. `extra_bytes`: how much longer they become."""
+
+    extra_bytes: int
+
+    def seal(self, number: int, piece: bytes) -> bytes:
+        """Seal a piece; each number once."""
+
+    def open(self, number: int, sealed: bytes) -> bytes:
+        """Return the piece; ValueError when it was changed."""
 
 
 class SpoolRefused(Exception):  # noqa: N818  # what happened, as elsewhere in the kernel
@@ -39,11 +48,15 @@ class SpoolRefused(Exception):  # noqa: N818  # what happened, as elsewhere in t
 class Spools:
     """The spool files of one process: a folder, a budget, and the thread that writes.
 
-    `limit`: bytes of all files together. `free`: bytes that stay free on the disk.
+    `cipher` makes that of a file. `limit`: bytes of all files together. `free`: bytes that stay
+    free on the disk.
     """
 
-    def __init__(self, folder: Path, *, limit: int, free: int = 0) -> None:
+    def __init__(
+        self, folder: Path, cipher: Callable[[], Cipher], *, limit: int, free: int = 0
+    ) -> None:
         self._folder = folder
+        self._cipher = cipher
         self._limit = limit
         self._free = free
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
@@ -131,7 +144,7 @@ class Spools:
             path.unlink()
         except OSError as problem:
             raise self.refusal(f"the node's disk refuses ({problem.strerror})") from problem
-        return _File(self, descriptor)
+        return _File(self, descriptor, self._cipher())
 
 
 class _File:
@@ -144,6 +157,7 @@ class _File:
         "_looked",
         "_loop",
         "_pending",
+        "_sealed_bytes",
         "_spools",
         "_taken",
         "on_written",
@@ -151,11 +165,12 @@ class _File:
         "trouble",
     )  # fmt: skip
 
-    def __init__(self, spools: Spools, descriptor: int) -> None:
+    def __init__(self, spools: Spools, descriptor: int, cipher: Cipher) -> None:
         self._spools = spools
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
-        self._cipher = AESGCM(AESGCM.generate_key(256))
+        self._cipher = cipher
+        self._sealed_bytes = CHUNK_BYTES + cipher.extra_bytes
         self._count = 0
         self._taken = 0
         self._looked = -_LOOK_BYTES
@@ -174,7 +189,7 @@ class _File:
         self._spools.take(len(piece))
         self._taken += len(piece)
         number, self._count = self._count, self._count + 1
-        sealed = self._cipher.encrypt(number.to_bytes(12, "big"), piece, None)
+        sealed = self._cipher.seal(number, piece)
         self._pending[number] = sealed
         if len(piece) < CHUNK_BYTES:
             return  # the end of a body is not worth a way to the disk
@@ -183,7 +198,7 @@ class _File:
 
     def _write(self, number: int, sealed: bytes) -> None:
         """Write one piece; on the thread."""
-        trouble, at = "", number * _SEALED_BYTES
+        trouble, at = "", number * self._sealed_bytes
         try:
             left = memoryview(sealed)
             while left:
@@ -211,12 +226,12 @@ class _File:
             if self._descriptor < 0:
                 raise BodyGone("the body was closed")
             try:
-                sealed = os.pread(self._descriptor, _SEALED_BYTES, number * _SEALED_BYTES)
+                sealed = os.pread(self._descriptor, self._sealed_bytes, number * self._sealed_bytes)
             except OSError as problem:
                 raise BodyGone("the disk cannot be read") from problem
         try:
-            return self._cipher.decrypt(number.to_bytes(12, "big"), sealed, None)
-        except InvalidTag as problem:
+            return self._cipher.open(number, sealed)
+        except ValueError as problem:
             raise BodyGone("the file was changed") from problem
 
     def refused(self) -> SpoolRefused:
