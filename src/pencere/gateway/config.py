@@ -25,7 +25,8 @@ class NodeSigner(Protocol):
         """Return a DER ECDSA signature with SHA-256."""
 
 
-LARGEST_BODY = 2 * 1024 * 1024 * 1024
+# The most that the log's column `body_bytes` can say.
+LARGEST_BODY = 2**31 - 1
 
 # Returns the payload of a directory, or raises when it is not signed by the state register.
 DirectoryVerifier = Callable[[str, datetime], Mapping[str, Any]]
