@@ -53,11 +53,11 @@ from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.node_file import NodeFileSource
 from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
-from pencere.gateway.observe.traffic_report import TrafficReport
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.proof.kept import Keeper
 from pencere.gateway.renewal import KeyBox, Renewer
 from pencere.gateway.status import StatusWatch
+from pencere.gateway.traffic_report import TrafficReport
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.body import Body, Stream
