@@ -10,94 +10,21 @@ file as it comes, and is given credit when the disk has followed.
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
 
 from pencere.gateway.link import frames
 from pencere.gateway.link.frames import Cancel, Frame, FrameError, FrameKind, FrameReader
+from pencere.gateway.link.limits import LinkLimits
+from pencere.gateway.link.messages import Incoming, Outgoing
 from pencere.gateway.wire.envelope import body_span
-from pencere.kernel.http.body import Body, BodyGone, Source, Stream
-from pencere.kernel.http.spool import Spool, SpoolRefused, Spools
+from pencere.kernel.http.body import Body, BodyGone, Stream
+from pencere.kernel.http.spool import SpoolRefused, Spools
+
+__all__ = ["LinkConnection", "LinkLimits"]
 
 log = logging.getLogger(__name__)
 _TURN_BYTES = 256 * 1024
 _PINGS_PER_S = 20
 _CREDIT_LIMIT = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class LinkLimits:
-    """What one end takes of the other. Seconds and bytes.
-
-    `unfinished_bytes` is what all messages on their way may hold of memory, one largest message
-    aside.
-    """
-
-    message_bytes: int = 16 * 1024 * 1024
-    unfinished_bytes: int = 64 * 1024 * 1024
-    stream_bytes: int = 1024 * 1024
-    streams: int = 1024
-    piece_s: float = 60.0
-    write_s: float = 60.0
-    idle_s: float = 120.0
-    ping_s: float = 5.0
-    dead_s: float = 10.0
-    suspect_s: float = 1.0
-
-
-class _Memory:
-    """Takes pieces of bytes, as `Source` does of a stream."""
-
-    __slots__ = ("_at", "_data", "left")
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = memoryview(data), 0
-        self.left = len(data)
-
-    def take(self, size: int) -> bytes:
-        """Return the next `size` bytes."""
-        piece = bytes(self._data[self._at : self._at + size])
-        self._at += size
-        self.left -= size
-        return piece
-
-
-class _Outgoing:
-    """A message on its way out."""
-
-    __slots__ = ("body", "credit", "is_waiting", "kind", "prefix", "since", "source", "stream")
-
-    def __init__(
-        self, stream: int, kind: FrameKind, prefix: bytes, data: bytes | Stream | Body, now: float
-    ) -> None:
-        self.stream, self.kind, self.prefix = stream, kind, prefix
-        self.source = _Memory(data) if isinstance(data, bytes) else Source(data)
-        # An answer is nobody's once it is sent; a request may be sent again.
-        is_own = kind is FrameKind.ANSWER and not isinstance(data, bytes)
-        self.body = data if is_own else None
-        self.credit = frames.WINDOW_BYTES
-        self.is_waiting = False
-        self.since = now
-
-    def close(self) -> None:
-        """Let go of an answer's file."""
-        if self.body is not None and not isinstance(self.body, bytes):
-            self.body.close()
-
-
-class _Incoming:
-    """A message that is not whole yet. `status` is 0 for a request, `held` what is in memory."""
-
-    __slots__ = ("allowed", "chunks", "held", "is_waiting", "since", "size", "spool", "status")
-
-    def __init__(self, status: int, now: float) -> None:
-        self.status = status
-        self.chunks: list[bytes] = []
-        self.size = self.held = 0
-        self.allowed = frames.WINDOW_BYTES
-        self.spool: Spool | None = None
-        # For the disk, which is behind.
-        self.is_waiting = False
-        self.since = now
 
 
 class LinkConnection(asyncio.Protocol):
@@ -112,9 +39,9 @@ class LinkConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = FrameReader()
         self._ready: list[bytes] = []
-        self._outgoing: dict[int, _Outgoing] = {}
-        self._turns: deque[_Outgoing] = deque()
-        self._incoming: dict[int, _Incoming] = {}
+        self._outgoing: dict[int, Outgoing] = {}
+        self._turns: deque[Outgoing] = deque()
+        self._incoming: dict[int, Incoming] = {}
         self._unfinished = 0
         self._starved: set[int] = set()
         self._will_flush = False
@@ -228,7 +155,7 @@ class LinkConnection(asyncio.Protocol):
         if size <= frames.FRAME_BYTES and isinstance(data, bytes):
             self._ready.append(frames.header(kind, stream, size, is_last=True) + prefix + data)
         else:
-            outgoing = _Outgoing(stream, kind, prefix, data, self.used_at)
+            outgoing = Outgoing(stream, kind, prefix, data, self.used_at)
             self._outgoing[stream] = outgoing
             self._turns.append(outgoing)
         self._flush_soon()
@@ -259,7 +186,7 @@ class LinkConnection(asyncio.Protocol):
     def on_written(self) -> None:
         """Take note that nothing is left to write."""
 
-    def _piece(self, outgoing: _Outgoing, parts: list[bytes]) -> int:
+    def _piece(self, outgoing: Outgoing, parts: list[bytes]) -> int:
         """Add the next frame of a message; return how much of the turn it took."""
         prefix = outgoing.prefix
         left = outgoing.source.left
@@ -330,7 +257,7 @@ class LinkConnection(asyncio.Protocol):
         if frame.is_last:
             self.on_message(frame.stream, status, payload)
             return
-        incoming = _Incoming(status, self.heard_at)
+        incoming = Incoming(status, self.heard_at)
         incoming.allowed -= len(frame.payload) - len(payload)
         self._incoming[frame.stream] = incoming
         self._take(frame.stream, incoming, payload, is_last=False)
@@ -341,7 +268,7 @@ class LinkConnection(asyncio.Protocol):
         if incoming is not None:
             self._take(frame.stream, incoming, frame.payload, is_last=frame.is_last)
 
-    def _take(self, stream: int, incoming: _Incoming, payload: bytes, *, is_last: bool) -> None:
+    def _take(self, stream: int, incoming: Incoming, payload: bytes, *, is_last: bool) -> None:
         incoming.size += len(payload)
         incoming.since = self.heard_at
         if incoming.size > incoming.allowed:
@@ -366,7 +293,7 @@ class LinkConnection(asyncio.Protocol):
         self.drop(stream)
         self.on_message(stream, incoming.status, data)
 
-    def _keep(self, stream: int, incoming: _Incoming, payload: bytes) -> None:
+    def _keep(self, stream: int, incoming: Incoming, payload: bytes) -> None:
         if incoming.spool is not None:
             incoming.spool.write(payload)
             self.on_moved(stream)
@@ -395,7 +322,7 @@ class LinkConnection(asyncio.Protocol):
         elif incoming.is_waiting and not incoming.spool.is_full:
             self._give(stream, incoming)
 
-    def _give(self, stream: int, incoming: _Incoming) -> None:
+    def _give(self, stream: int, incoming: Incoming) -> None:
         incoming.is_waiting = incoming.spool is not None and incoming.spool.is_full
         if incoming.is_waiting:
             return
