@@ -1,16 +1,11 @@
 """One running node: its two listeners, its log, and what it does from time to time."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
 import ssl
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
 
 import uvloop
 
@@ -25,16 +20,18 @@ from pencere.gateway.events.arrivals import Arrivals
 from pencere.gateway.events.series import EventSeries
 from pencere.gateway.exchange import consumer, provider
 from pencere.gateway.exchange.core import Core
-from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls, streamed_above
+from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.peers import link_limits as frame_limits
+from pencere.gateway.exchange.refusals import unsigned_fault
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
+from pencere.gateway.fetching import DirectoryFetcher
+from pencere.gateway.gauges import gauges
 from pencere.gateway.health import Witnesses
-from pencere.gateway.http.addresses import endpoint_of
-from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
 from pencere.gateway.http.spool_cipher import SpoolCipher
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.link.server import LinkServer
+from pencere.gateway.listening import ClientConnection, link_limits, small
 from pencere.gateway.log import recovery
 from pencere.gateway.log.database import GONE
 from pencere.gateway.log.identity import Identity
@@ -60,16 +57,13 @@ from pencere.gateway.status import StatusWatch
 from pencere.gateway.traffic_report import TrafficReport
 from pencere.gateway.wire.faults import Kind, client_fault, server_fault
 from pencere.gateway.wire.head import Headers
-from pencere.kernel.http.body import Body, Stream
-from pencere.kernel.http.message import Limits, Request
-from pencere.kernel.http.server import Connection, HttpServer, Respond
+from pencere.gateway.working import keep
+from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import HttpServer, Respond
 from pencere.kernel.http.spool import Spools
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
-_ASK_AGAIN_S = 10.0
-# So long health tells of a mistake of ours.
-_TOLD_S = 60.0
 _REFUSALS = {
     408: Kind.TOO_SLOW,
     413: Kind.MESSAGE_TOO_LARGE,
@@ -160,6 +154,11 @@ class Node:
             if config.check_status is not None
             else None
         )
+        self.fetcher = (
+            DirectoryFetcher(self.core, config.directory_url)
+            if config.directory_url is not None
+            else None
+        )
         self.renewer = Renewer(self.core, box) if box is not None else None
         self.traffic = (
             TrafficReport(self.core, box, config.traffic_every_s)
@@ -179,9 +178,8 @@ class Node:
         )
         for server in (self._clients, self._tls_clients, self._link):
             server.spools = spools
-        self._clients.connection = self._tls_clients.connection = _ClientConnection
+        self._clients.connection = self._tls_clients.connection = ClientConnection
         self._tasks: list[asyncio.Task[None]] = []
-        self._register: Pool | None = None
         self.client_address = self.client_tls_address = ("", 0)
         self.link_address = ("", 0)
 
@@ -203,11 +201,11 @@ class Node:
             await self._listen_to_tls_clients(config.client_tls_port)
         make = core.loop.create_task
         self._tasks = [
-            make(self._keep(self._look)),
+            make(keep(core, self._look)),
             make(self._recover(started)),
-            make(self._keep(self._fetch)),
         ]
         workers = (
+            self.fetcher,
             self.identity,
             self.stamper,
             self.status,
@@ -217,25 +215,13 @@ class Node:
             self._fan_out,
             self._pusher,
         )
-        self._tasks += [make(self._keep(one.run)) for one in workers if one is not None]
+        self._tasks += [make(keep(core, one.run)) for one in workers if one is not None]
         if self.keeper is not None:
-            self._tasks.append(make(self._keep(self.keeper.run)))
+            self._tasks.append(make(keep(core, self.keeper.run)))
         log.info(
             "node_started node=%s clients=%s link=%s",
             config.node, self.client_address[1], self.link_address[1],
         )  # fmt: skip
-
-    async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run what goes on beside the exchanges; what ends by a mistake is said and begun again."""
-        core, name = self.core, getattr(work, "__qualname__", "worker")
-        while True:
-            try:
-                return await work()
-            except Exception as problem:
-                log.exception("worker_failed name=%s", name)
-                core.worker_trouble = f"{name} ended by {type(problem).__name__} and began again"
-                core.loop.call_later(_TOLD_S, setattr, core, "worker_trouble", "")
-                await asyncio.sleep(_LOOK_S)
 
     async def stop(self) -> None:
         """Take no more, finish what is in work, write the log, close."""
@@ -266,8 +252,8 @@ class Node:
             await self.stamper.stop()
         await core.upstreams.aclose()
         await core.peers.aclose()
-        if self._register is not None:
-            await self._register.aclose()
+        if self.fetcher is not None:
+            await self.fetcher.stop()
         core.spools.stop()
         log.info("node_stopped node=%s", self.config.node)
 
@@ -293,7 +279,7 @@ class Node:
         consumer.answer_fault(
             self.core,
             Request("GET", "/", [], b""),
-            lambda code, headers, body, reason="": kept.append((code, headers, _small(body))),
+            lambda code, headers, body, reason="": kept.append((code, headers, small(body))),
             fault,
         )
         return kept[0]
@@ -317,9 +303,7 @@ class Node:
         provider.handle(self.core, self.usage, request, respond)
 
     def _refuse_peer(self, status: int, message: str) -> tuple[int, Headers, bytes]:
-        return provider.unsigned_fault(
-            server_fault(_REFUSALS.get(status, Kind.INVALID_REQUEST), message)
-        )
+        return unsigned_fault(server_fault(_REFUSALS.get(status, Kind.INVALID_REQUEST), message))
 
     # From time to time
 
@@ -387,83 +371,10 @@ class Node:
         await asyncio.sleep(longest_s + 2 * self.config.link_margin_s)
         await self._recover(back)
 
-    async def _fetch(self) -> None:
-        """Fetch the directory from the state register."""
-        if self.config.directory_url is None:
-            return
-        url = urlsplit(self.config.directory_url)
-        self._register = Pool(
-            endpoint_of(url, self.config.tls_anchors, max_body_bytes=64 * 1024 * 1024)
-        )
-        headers = [(b"host", url.netloc.encode("ascii")), (b"accept", b"application/jose")]
-        data = request_bytes("GET", url.path or "/", headers, None)
-        while True:
-            done: asyncio.Future[Reply | Failure] = self.core.loop.create_future()
-            self._register.send(data, is_head=False, timeout_s=15.0, done=done.set_result)
-            reply = await done
-            wait_s = self.config.directory_refresh_s
-            if isinstance(reply, Failure) or reply.status != 200:
-                wait_s = min(wait_s, _ASK_AGAIN_S)
-                reason = reply.trouble.value if isinstance(reply, Failure) else reply.status
-                log.warning("directory_not_fetched reason=%s", reason)
-            else:
-                with contextlib.suppress(UnicodeDecodeError):
-                    if self.core.directory.offer(reply.small_body.decode("ascii").strip()):
-                        self.core.directory.keep()
-            await asyncio.sleep(wait_s)
-
     def _metrics(self) -> bytes:
-        core, directory = self.core, self.core.directory.newest
-        left = (directory.expires_at - core.now()).total_seconds() if directory else 0.0
-        return core.metrics.render(
-            {
-                "in_flight": core.in_flight,
-                "connections": len(self._clients.connections) + len(self._link.connections),
-                "log_queue": core.log.depth,
-                "log_rows": core.log.rows,
-                "log_commits": core.log.commits,
-                "signatures": core.signer.batches,
-                "signed_statements": core.signer.statements,
-                "directory_version": directory.version if directory else 0,
-                "directory_seconds_left": left,
-                "unstamped_seconds": self.stamper.unstamped_s if self.stamper else 0.0,
-                "clock_off_seconds": core.clocks.off_s,
-                "certificate_seconds_left": core.keys.seconds_left(core.now()),
-                "spool_bytes": core.spools.in_use,
-                "spool_files": core.spools.files,
-                "spool_refusals": core.spools.refusals,
-                "bodies_not_kept": core.bodies_not_kept,
-                "messages_waiting": self.dispatcher.waiting,
-                "messages_dead": self.dispatcher.dead,
-                **core.observer.gauges(),
-            }
-        )
-
-
-class _ClientConnection(Connection):
-    """A client: large bodies go to services, not to the node itself."""
-
-    def largest_body(self, target: bytes) -> int:
-        """Return how many bytes of body a request for `target` may have."""
-        limits = self._limits
-        if target.startswith(b"/r1/"):
-            return limits.body_bytes
-        return min(limits.body_bytes, limits.stream_bytes)
-
-
-def _small(body: bytes | Body | Stream) -> bytes:
-    """Return the body of a fault, which is always bytes."""
-    return body if isinstance(body, bytes) else b""
-
-
-def link_limits(limits: Limits) -> Limits:
-    """Return the limits between nodes: an envelope is a message with its head and evidence."""
-    return replace(
-        limits,
-        body_bytes=limits.body_bytes + 2 * limits.head_bytes,
-        stream_bytes=streamed_above(limits),
-        idle_s=120.0,
-    )
+        connections = len(self._clients.connections) + len(self._link.connections)
+        found = gauges(self.core, self.stamper, self.dispatcher, connections)
+        return self.core.metrics.render(found)
 
 
 def run(config: NodeConfig, box: KeyBox | None = None) -> None:

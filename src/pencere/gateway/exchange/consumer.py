@@ -15,10 +15,10 @@ from asyncpg.pgproto.pgproto import UUID
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
-from pencere.gateway.exchange import refusals
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.identity import identify
 from pencere.gateway.exchange.peer_faults import carried_fault, network_fault, node_fault
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.http.outcomes import Failure, Reply, Trouble
 from pencere.gateway.log.rows import RequestRow, ResponseRow
 from pencere.gateway.log.writer import Outcome
@@ -31,7 +31,6 @@ from pencere.gateway.wire.faults import (
     Kind,
     Side,
     client_fault,
-    render,
 )
 from pencere.gateway.wire.identifiers import (
     ServiceTarget,
@@ -64,24 +63,6 @@ def handle(core: Core, request: Request, respond: Respond, *, own: str = "") -> 
         seen.status = core.config.style.status(fault)
         core.observer.end(seen, fault.code)
         answer_fault(core, request, respond, fault)
-
-
-def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -> None:
-    """Answer a client with a fault in the node's style, and leave its number in the journal."""
-    style = core.config.style
-    code, status = style.code(fault), style.status(fault)
-    accept = b",".join(value for name, value in request.headers if name.lower() == b"accept")
-    kind, body = render(code, fault.message, fault.detail, accept)
-    headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
-    if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
-        headers.append((b"retry-after", b"1"))
-    elif fault.retry_after_s is not None:
-        headers.append((b"retry-after", str(fault.retry_after_s).encode("ascii")))
-    log.warning(
-        "exchange_refused code=%s detail=%s reason=%r", fault.code, fault.detail, fault.message
-    )
-    core.refusals.add(refusals.of_client(core, request, fault, status))
-    respond(status, headers, body)
 
 
 class ConsumerExchange:

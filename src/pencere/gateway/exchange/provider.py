@@ -18,6 +18,7 @@ from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.call import Call
 from pencere.gateway.exchange.consent import Consented
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.refusals import unsigned_fault
 from pencere.gateway.exchange.serving import Served, Serving
 from pencere.gateway.log.leaves import access_leaf
 from pencere.gateway.log.quotas import Taken
@@ -58,13 +59,6 @@ def handle(core: Core, usage: UsageReader, request: Request, respond: Respond) -
         exchange.begin()
     except Fault as fault:
         exchange.refuse_signed(fault)
-
-
-def unsigned_fault(fault: Fault) -> tuple[int, head.Headers, bytes]:
-    """Return the answer to what was not, or not provably, a request of another node."""
-    log.warning("link_refused code=%s", fault.code)
-    body = json.dumps({"kind": fault.kind.name, **fault.to_node()}).encode()
-    return _STYLE.status(fault), [(b"content-type", b"application/json")], body
 
 
 class ProviderExchange:

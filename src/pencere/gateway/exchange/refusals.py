@@ -1,14 +1,23 @@
-"""What is kept of a refusal for the operator: who, which service, why; nothing of a person."""
+"""Refusals: how they are answered, and what is kept of them for the operator.
 
+Who, which service, why; nothing of a person.
+"""
+
+import json
+import logging
 import re
 from uuid import UUID
 
 from pencere.gateway.exchange.core import Circumstances, Core
 from pencere.gateway.log.refusals import Refusal
-from pencere.gateway.wire.faults import Fault
+from pencere.gateway.wire import head
+from pencere.gateway.wire.faults import Fault, FaultStyle, Kind, render
 from pencere.gateway.wire.identifiers import ServiceTarget, parse_client, parse_target
 from pencere.kernel.http.message import Request
+from pencere.kernel.http.server import Respond
 
+log = logging.getLogger(__name__)
+_STYLE = FaultStyle()
 # Codes of purposes and acts; a client can send anything, a personal number too.
 _CODE = re.compile(r"[a-z]{2,}(-[a-z0-9]+)*\Z")
 _LONGEST = 100
@@ -106,3 +115,28 @@ def _is_member(core: Core, identifier: str) -> bool:
 
 def _code(text: str) -> str:
     return text if len(text) <= _LONGEST and _CODE.match(text) else ""
+
+
+def answer_fault(core: Core, request: Request, respond: Respond, fault: Fault) -> None:
+    """Answer a client with a fault in the node's style, and leave its number in the journal."""
+    style = core.config.style
+    code, status = style.code(fault), style.status(fault)
+    accept = b",".join(value for name, value in request.headers if name.lower() == b"accept")
+    kind, body = render(code, fault.message, fault.detail, accept)
+    headers = [(b"content-type", kind), (b"X-Road-Error", code.encode("ascii"))]
+    if fault.kind in {Kind.OVERLOADED, Kind.STOPPING}:
+        headers.append((b"retry-after", b"1"))
+    elif fault.retry_after_s is not None:
+        headers.append((b"retry-after", str(fault.retry_after_s).encode("ascii")))
+    log.warning(
+        "exchange_refused code=%s detail=%s reason=%r", fault.code, fault.detail, fault.message
+    )
+    core.refusals.add(of_client(core, request, fault, status))
+    respond(status, headers, body)
+
+
+def unsigned_fault(fault: Fault) -> tuple[int, head.Headers, bytes]:
+    """Return the answer to what was not, or not provably, a request of another node."""
+    log.warning("link_refused code=%s", fault.code)
+    body = json.dumps({"kind": fault.kind.name, **fault.to_node()}).encode()
+    return _STYLE.status(fault), [(b"content-type", b"application/json")], body

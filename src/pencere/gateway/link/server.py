@@ -13,8 +13,9 @@ from pencere.gateway.link.frames import ALPN, Cancel, Frame, FrameError, FrameKi
 from pencere.gateway.wire.envelope import MEDIA_TYPE, body_span
 from pencere.kernel.http import body as bodies
 from pencere.kernel.http.body import Body, Stream
+from pencere.kernel.http.connection import Connection
 from pencere.kernel.http.message import Headers, Limits, Request
-from pencere.kernel.http.server import Admit, Connection, Handler, HttpServer, Refusal
+from pencere.kernel.http.server import Admit, Handler, HttpServer, Refusal
 
 log = logging.getLogger(__name__)
 LINK_TARGET = "/exchange"

@@ -17,8 +17,9 @@ from time import perf_counter
 from prometheus_client import Counter
 from starlette.applications import Starlette
 
+from pencere.kernel.http.connection import Connection
 from pencere.kernel.http.message import Headers, Limits, Request
-from pencere.kernel.http.server import Connection, HttpServer, Respond
+from pencere.kernel.http.server import HttpServer, Respond
 from pencere.trust import ocsp_request, timestamps
 from pencere.trust.server.answers import Presigned
 from pencere.trust.server.asgi import Bridge
@@ -111,11 +112,11 @@ class Front(HttpServer):
     def _handle(self, request: Request, respond: Respond) -> None:
         method, target = request.method, request.target
         if method == "POST" and target == "/ocsp":
-            self._ask(request.body, respond, self._ocsp_count, is_get=False)
+            self._ask(request.small_body, respond, self._ocsp_count, is_get=False)
         elif method == "GET" and target.startswith("/ocsp/"):
             self._ask(decode_path(target), respond, self._get_count, is_get=True)
         elif method == "POST" and target == "/tsa" and _is_time_stamp_query(request):
-            self._stamp(request.body, respond)
+            self._stamp(request.small_body, respond)
         else:
             self._bridge.handle(request, respond)
 
