@@ -95,7 +95,7 @@ def test_a_kill_in_the_middle_of_the_first_start_is_mended_by_the_next(
     installation: Installation, start: Callable[[], subprocess.Popen[str]]
 ) -> None:
     process = start()
-    _until((installation.pg / "cluster.new").exists)
+    _until(lambda: any(installation.pg.glob("cluster.new*")))
 
     process.kill()
     process.wait()

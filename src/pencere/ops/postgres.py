@@ -8,6 +8,7 @@ rights, as PostgreSQL demands.
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -198,9 +199,13 @@ class Cluster:
             _let_read(POSTGRES_BIN_PATH.parent)
 
     def _initialise(self, user: pwd.struct_passwd | None) -> None:
-        """Run initdb beside the final place and move it there whole."""
-        fresh = self.folder / "cluster.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        """Run initdb beside the final place and move it there whole.
+
+        The place has a name of its own: the initdb of a start that was killed may still be at
+        work, and clears away its folder when it fails.
+        """
+        self._remove_unfinished()
+        fresh = self.folder / f"cluster.new.{secrets.token_hex(8)}"
         with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".pw") as password_file:
             password_file.write(self.password)
             password_file.flush()
@@ -230,6 +235,13 @@ class Cluster:
         if made.returncode != 0:
             raise Unavailable("postgres.initdb", detail=made.stderr.strip()[-2000:])
         fresh.rename(self.data)
+        self._remove_unfinished()
+
+    def _remove_unfinished(self) -> None:
+        for folder in self.folder.glob("cluster.new*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for password_file in self.folder.glob(".pw*"):
+            password_file.unlink(missing_ok=True)
 
     def _wait_until_ready(self, server: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + READY_WITHIN_S
