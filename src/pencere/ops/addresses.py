@@ -58,6 +58,7 @@ class Addresses:
 
 def _address(node: Node, key: str) -> str:
     value = node.values.get(key)
+    parts = urlsplit("")
     try:
         parts = urlsplit(value if isinstance(value, str) else "")
         is_good = (
