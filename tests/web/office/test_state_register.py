@@ -163,7 +163,11 @@ def test_an_agreement_goes_from_the_draft_through_both_signatures(
         "legal_bases": ["mesgulluq-haqqinda"], "fields": ["family"], "persons": "900",
         "endpoints": ["POST /query"], "per_second": "5", "count": "1000", "per": "day",
         "demands": ["case"], "from": "23.11.2026", "until": "31.12.2027",
+        "suppress_bases": ["mesgulluq-haqqinda"], "suppress_days": "30", "represents": ["dyp"],
     })  # fmt: skip
+    saved = Accord.objects.get().terms
+    hidden = {"bases": ["mesgulluq-haqqinda"], "days": 30}
+    assert (saved["suppress"], saved["represents"]) == (hidden, ["GOV/dyp"])
     for browser, step in ((asking, "offer"), (asked, "accept"), (browsers["approver"], "clear")):
         page = page_of(browser, here)
         browser.post(f"{here}step/", {"version": version_of(page), "step": step})
@@ -191,6 +195,7 @@ def test_an_agreement_goes_from_the_draft_through_both_signatures(
     assert [one.content[:4] for one in files] == [b"%PDF", b"PK\x03\x04"]
     agreement = page_of(other, f"{BASE}agreements/{row.agreement_id}/")
     assert "POST /query" in agreement
+    assert "30 günədək" in agreement
     other.post(f"{BASE}agreements/{row.agreement_id}/step/",
                {"step": "suspend", "reason": "Yoxlama aparılır"})  # fmt: skip
     assert Agreement.objects.get(id=row.agreement_id).force == "suspended"

@@ -162,6 +162,10 @@ def test_nobody_signs_for_both_sides(
         ({"until": "2040-01-01"}, ["days_in_order"]),
         ({"quota": {"per": "hour", "count": 1}}, ["limits_given"]),
         ({"represents": ["GOV/atlantis"]}, ["represented_known"]),
+        ({"suppress": {"bases": ["emeliyyat-axtaris-haqqinda"], "days": 30}}, ["suppress_fits"]),
+        ({"suppress": {"bases": ["mesgulluq-haqqinda"], "days": 366}}, ["suppress_fits"]),
+        ({"suppress": {"bases": ["mesgulluq-haqqinda"], "days": 0}}, ["suppress_fits"]),
+        ({"suppress": {"bases": [], "days": 30}}, ["suppress_fits"]),
         ({"persons": 0}, ["persons_given"]),
     ],
 )
@@ -282,6 +286,33 @@ def test_the_directory_says_what_the_country_s_data_says(founded: None) -> None:
     assert directory_content("AZ") == content
     assert first == set(Agreement.objects.filter(is_active=True).values_list("id", flat=True))
     assert Description.objects.count() == described
+
+
+def test_whether_accesses_may_be_hidden_is_what_both_signed_last(
+    to_sign: ToSign, sign: Any, officers: dict[str, Actor], clock: FixedClock
+) -> None:
+    hidden = {"bases": ["mesgulluq-haqqinda"], "days": 30}
+    first = to_sign(suppress=hidden, represents=["GOV/dyp"])
+    sign(first, "consumer")
+    sign(first, "provider")
+    before = in_directory(first.agreement_id)
+    at = clock.now()
+    row = accords.amend(first.agreement_id, actor=officers["proposer"], at=at)
+    kept = row.terms["suppress"]
+    row = accords.save(row.number, version=row.version, actor=officers["proposer"], at=at,
+                       terms={"suppress": None, "represents": []})  # fmt: skip
+    row = accords.offer(row.number, version=row.version, actor=officers["proposer"], at=at)
+    row = accords.accept(row.number, version=row.version, actor=officers["holder"], at=at)
+    row = accords.clear(row.number, version=row.version, actor=officers["approver"], at=at)
+    sign(row, "consumer")
+    sign(row, "provider")
+    after = in_directory(first.agreement_id)
+
+    assert before is not None
+    assert after is not None
+    assert (before["suppress"], before["represents"], kept) == (hidden, ["GOV/dyp"], hidden)
+    assert "suppress" not in after
+    assert "represents" not in after
 
 
 @override_settings(ROOT_URLCONF="pencere.web.urls.portal")

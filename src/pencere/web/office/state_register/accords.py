@@ -171,6 +171,9 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
             for code, (names, an_object) in fields_offered(row.provider, terms["service"]).items()
         ],
         "demands": [{"value": one, "label": said.word("demand", one)} for one in DEMANDS],
+        "bodies": [{"value": key, "label": said.body_name(key)} for key in country().bodies],
+        "represented": [one.partition("/")[2] for one in terms["represents"]],
+        "suppress": terms.get("suppress") or {"bases": [], "days": ""},
         "first": said.day_typed(terms["from"]),
         "last": said.day_typed(terms["until"]),
         "pers": [{"value": one, "label": said.word("per", one)} for one in ("day", "month")],
@@ -216,6 +219,7 @@ def _terms(request: HttpRequest, row: Accord) -> dict[str, Any]:
     sent = request.POST
     per_second, count = _number(sent.get("per_second")), _number(sent.get("count"))
     represented = [f"GOV/{one}" for one in sent.getlist("represents") if one in country().bodies]
+    hidden_by = [one for one in sent.getlist("suppress_bases") if one in country().acts]
     return {
         "endpoints": [one.split(" ", 1) for one in sent.getlist("endpoints") if " " in one],
         "purposes": sent.getlist("purposes"),
@@ -225,8 +229,11 @@ def _terms(request: HttpRequest, row: Accord) -> dict[str, Any]:
         "demands": [one for one in sent.getlist("demands") if one in DEMANDS],
         "rate": {"per_second": per_second, "burst": per_second * 2} if per_second else None,
         "quota": {"per": sent.get("per") or "day", "count": count} if count else None,
-        "represents": represented or row.terms["represents"],
+        "represents": represented,
         "consent": sent.get("consent") == "yes",
+        "suppress": {"bases": hidden_by, "days": _number(sent.get("suppress_days"))}
+        if hidden_by
+        else None,
         "from": said.day_read(sent.get("from", "")),
         "until": said.day_read(sent.get("until", "")),
         "note": sent.get("note", "").strip()[:1000],

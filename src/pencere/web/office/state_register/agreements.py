@@ -42,6 +42,7 @@ def agreement(request: HttpRequest, agreement_id: str) -> HttpResponse:
                 "endpoints": row.endpoints, "purposes": row.purposes, "fields": row.fields,
                 "legal_bases": row.legal_bases, "demands": row.demands, "rate": row.rate,
                 "quota": row.quota, "represents": row.represents, "consent": row.consent,
+                "suppress": row.suppress,
                 "from": row.first_day.isoformat(), "until": row.last_day.isoformat(),
             }
         ),
@@ -97,6 +98,7 @@ def rights_said(terms: dict[str, Any]) -> list[dict[str, str]]:
         "represents": "; ".join(said.body_name(one.partition("/")[2])
                                 for one in terms["represents"]),
         "consent": t("stateregister.yes") if terms["consent"] else t("stateregister.no"),
+        "suppress": _suppress_said(terms.get("suppress")),
         "from": said.day_of(terms["from"]),
         "until": said.day_of(terms["until"]),
         "persons": str(terms.get("persons") or ""),
@@ -105,8 +107,15 @@ def rights_said(terms: dict[str, Any]) -> list[dict[str, str]]:
     return [
         {"label": said.word("term", key), "value": value or nothing}
         for key, value in values.items()
-        if value or key not in {"persons", "note"}
+        if value or key not in {"persons", "note", "suppress"}
     ]
+
+
+def _suppress_said(suppress: dict[str, Any] | None) -> str:
+    if suppress is None:
+        return ""
+    acts = "; ".join(said.act_name(one) for one in suppress["bases"])
+    return t("stateregister.hidden_days", n=int(suppress["days"]), acts=acts)
 
 
 def _is_open_to(row: Accord, actor: Any) -> bool:

@@ -1,6 +1,7 @@
 """The document of an accord: the PDF that both sides sign, made once and kept as it is."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,7 @@ def _facts(row: Accord) -> dict[str, Any]:
         "rate": _rate(terms["rate"]),
         "quota": terms["quota"] or {},
         "consent": terms["consent"],
+        "suppress": _suppress(terms.get("suppress"), acts),
         "from": terms["from"],
         "until": terms["until"],
         "note": terms["note"],
@@ -92,6 +94,12 @@ def _said(names: Text) -> str:
 
 def _act(act: Any) -> str:
     return f"{_said(act.names)}, № {act.number}, {act.adopted:%d.%m.%Y}"
+
+
+def _suppress(suppress: dict[str, Any] | None, acts: Mapping[str, Any]) -> dict[str, Any]:
+    if suppress is None:
+        return {}
+    return {"bases": [_act(acts[one]) for one in suppress["bases"]], "days": suppress["days"]}
 
 
 def _rate(rate: dict[str, Any] | None) -> dict[str, Any]:

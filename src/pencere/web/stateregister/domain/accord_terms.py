@@ -12,10 +12,12 @@ from pencere.web.stateregister.domain.reading import description_of
 from pencere.web.stateregister.models import Accord, Description, Service, Stage, System
 
 MOST_YEARS = 5
+# For so long at most may an access be kept from the person.
+MOST_HIDDEN_DAYS = 365
 KEYS = frozenset(
     {
         "service", "endpoints", "purposes", "legal_bases", "fields", "persons", "demands", "rate",
-        "quota", "represents", "consent", "from", "until", "note",
+        "quota", "represents", "consent", "suppress", "from", "until", "note",
     }
 )  # fmt: skip
 
@@ -44,6 +46,7 @@ def empty_terms(*, on: date) -> dict[str, Any]:
         "quota": {"per": "day", "count": 10000},
         "represents": [],
         "consent": False,
+        "suppress": None,
         "from": on.isoformat(),
         "until": date(on.year + 2, 12, 31).isoformat(),
         "note": "",
@@ -78,6 +81,7 @@ def checks(accord: Accord, *, on: date) -> list[Check]:
         Check("demands_known", all(one in DEMANDS for one in terms["demands"])),
         Check("represented_known", all(_is_body(one) for one in terms["represents"])),
         Check("consent_kept", service is None or not service.consent or terms["consent"]),
+        Check("suppress_fits", _suppress_fits(terms)),
         Check("persons_given", int(terms["persons"]) > 0),
         Check("days_in_order", first is not None and last is not None and first <= last
               and last >= on and last.year - first.year <= MOST_YEARS),
@@ -124,6 +128,19 @@ def _limits_fit(terms: Mapping[str, Any]) -> bool:
     fits = rate is None or (rate["per_second"] > 0 and rate["burst"] >= 1)
     return bool(
         fits and (quota is None or (quota["per"] in {"day", "month"} and quota["count"] >= 1))
+    )
+
+
+def _suppress_fits(terms: Mapping[str, Any]) -> bool:
+    """Say whether hiding accesses from the person rests on acts that the agreement names."""
+    suppress = terms.get("suppress")
+    if suppress is None:
+        return True
+    bases = set(suppress["bases"])
+    return (
+        bool(bases)
+        and bases <= set(terms["legal_bases"])
+        and (1 <= suppress["days"] <= MOST_HIDDEN_DAYS)
     )
 
 

@@ -83,6 +83,7 @@ def amend(agreement_id: str, *, actor: Actor, at: datetime) -> Accord:
         "quota": agreement.quota,
         "represents": agreement.represents,
         "consent": agreement.consent,
+        "suppress": agreement.suppress,
         "from": max(agreement.first_day, local_date(at)).isoformat(),
         "until": agreement.last_day.isoformat(),
         "note": "",

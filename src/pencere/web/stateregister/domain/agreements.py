@@ -83,6 +83,7 @@ def put_in_force(row: Accord, *, at: datetime) -> Agreement:
         "rate": terms["rate"],
         "quota": terms["quota"],
         "consent": terms["consent"],
+        "suppress": terms.get("suppress"),
         "first_day": terms["from"],
         "last_day": terms["until"],
         "force": Force.IN_FORCE,
