@@ -5,6 +5,7 @@ everything imported, so that starting and killing many costs little.
 """
 
 import base64
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -24,8 +25,10 @@ from tests.gateway.court import RegisterKey
 from pencere.cli.roles.nodes import NODES, Node, node_keystore
 from pencere.gateway.node_file import write_node_file
 from pencere.kernel.clock import SystemClock
+from pencere.kernel.errors import Conflict
 from pencere.ops.databases import make_databases, migrate_databases
 from pencere.ops.installation import Installation
+from pencere.ops.ports import require_free_ports
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
@@ -41,13 +44,22 @@ DATABASES = ("gateway_portal", "gateway_agencies")
 PORTAL, AGENCIES = (node.role for node in NODES)
 
 
+def _free_base_port() -> int:
+    """Return a base outside of what other servers of tests take."""
+    for base in range(4000 + os.getpid() % 20 * 200, 9000, 200):
+        with contextlib.suppress(Conflict):
+            require_free_ports(Installation(Path("/nonexistent"), base_port=base))
+            return base
+    raise AssertionError("no free ports from 4000")
+
+
 class World:
     """An installation whose certification centre is somebody else's."""
 
     def __init__(self, folder: Path, postgres: Any, centre: Any, upstream: Upstream) -> None:
         self.centre, self.upstream = centre, upstream
-        port = int(centre.base_url.rpartition(":")[2])
-        self.installation = Installation(folder, port - 90, postgres.superuser_url())
+        self.installation = Installation(folder, _free_base_port(), postgres.superuser_url())
+        (folder / "addresses.yaml").write_text(f"trust: {centre.base_url}\n", encoding="ascii")
         shutil.copytree(postgres.installation.secrets, folder / "secrets", dirs_exist_ok=True)
         self._months = closed_months()
         self.processes: dict[str, Any] = {}

@@ -29,6 +29,7 @@ from pencere.gateway.proof.kept import keep_now
 from pencere.gateway.proof.reading import Log
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Misconfigured, PencereError
+from pencere.ops.addresses import Addresses
 from pencere.ops.installation import Installation
 from pencere.trust.stamping import TimeStampClient
 
@@ -94,7 +95,7 @@ def log_of(installation: Installation, node: Node, *, user: str = "app") -> Log:
 
 def maker_of(installation: Installation, node: Node) -> Maker:
     """Return the node as one who signs containers."""
-    stamp = TimeStampClient(f"{installation.address('trust')}/tsa").token
+    stamp = TimeStampClient(Addresses.of(installation).time_stamps).token
     return Maker(key_box(installation, node.role).current().signer, stamp)
 
 

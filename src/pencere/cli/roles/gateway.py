@@ -18,6 +18,7 @@ from pencere.gateway.node import run
 from pencere.kernel.clock import SystemClock
 from pencere.kernel.errors import Refused
 from pencere.ledger.sequencer import Sequencer
+from pencere.ops.addresses import Addresses
 from pencere.ops.installation import Installation
 from pencere.trust import signed_json
 from pencere.trust.stamping import verify_token
@@ -50,7 +51,7 @@ def _config(
         directory_cache=installation.keys / role / "directory.jws",
         spool_folder=installation.run / f"{role}.spool",
         directory_url=f"{installation.address('office')}/stateregister/directory.jws",
-        tsa_url=f"{installation.address('trust')}/tsa",
+        tsa_url=Addresses.of(installation).time_stamps,
         client_port=installation.port(role),
         client_tls_port=installation.port(f"{role}-tls"),
         link_port=installation.port(f"{role}-link"),
