@@ -24,6 +24,7 @@ from pencere.client import (
     Purpose,
     Retry,
     double,
+    events,
 )
 from pencere.client.errors import snake
 from pencere.client.metadata import Member
@@ -310,3 +311,13 @@ def test_events_are_told_and_read_in_order(node: double.Node) -> None:
         (2, "k2", "6AYDN47", {"n": 2}),
         (3, "k3", "6AYDN47", {"n": 3}),
     ]
+
+
+def test_the_name_of_a_type_stands_in_the_address_as_the_node_reads_it() -> None:
+    type_ = "AZ/GOV/bpqmi/population/person-died"
+
+    asked = events.after(type_, 3, wait_s=1, limit=9).target
+    done = events.acknowledge(type_, 3).target
+
+    assert asked == f"/events/{type_}?after=3&wait=1&limit=9"
+    assert done == f"/events/{type_}/acknowledged"

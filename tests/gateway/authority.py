@@ -1,11 +1,10 @@
 """A time-stamping authority on a real socket, with a clock of its own."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
-from tests.gateway.conftest import free_port
+from tests.servers import serving
 
 from pencere.gateway.throwaway import make_key
 from pencere.kernel.clock import FixedClock, SystemClock
@@ -18,8 +17,8 @@ from pencere.trust.timestamps import TimeStampUnit
 class Authority:
     """A time-stamping authority that may be away, with a clock that a test may set."""
 
-    def __init__(self, port: int, clock: FixedClock) -> None:
-        self.url = f"http://127.0.0.1:{port}/tsa"
+    def __init__(self, clock: FixedClock) -> None:
+        self.url = ""
         self.clock = clock
         self.is_away = False
 
@@ -33,8 +32,7 @@ def authority() -> Iterator[Authority]:
         "1.3.6.1.4.1.0.1",
         SteadyClock(clock, None),
     )
-    port = free_port()
-    found = Authority(port, clock)
+    found = Authority(clock)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,17 +46,6 @@ def authority() -> Iterator[Authority]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-    server = Server(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as port:
+        found.url = f"http://127.0.0.1:{port}/tsa"
+        yield found

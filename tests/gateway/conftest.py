@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import itertools
 import json
 import os
 import socket
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,8 @@ import psycopg
 import pytest
 import uvloop
 from tests.conftest import Database, Postgres
+from tests.ports import free_port
+from tests.servers import serving
 
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.node import Node
@@ -29,29 +30,6 @@ from pencere.ops.databases import close_to_strangers
 from pencere.ops.databases import make_database as create_database
 
 T = TypeVar("T")
-FREE_PORTS = range(9400, 9600)
-
-
-def free_port() -> int:
-    """Find a port of this plane's range that nobody listens on; workers have their own parts."""
-    for _ in FREE_PORTS:
-        port = next(_ports)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
-
-
-def _mine() -> range:
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
-    return range(FREE_PORTS.start + 50 * worker, FREE_PORTS.start + 50 * (worker + 1))
-
-
-_ports = itertools.cycle(_mine() if "PYTEST_XDIST_WORKER" in os.environ else FREE_PORTS)
 
 
 class Loop:
@@ -211,31 +189,15 @@ def _handler(upstream: Upstream) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
         do_HEAD = do_OPTIONS = do_TRACE = handle_any  # noqa: N815
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
     return Handler
 
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     found = Upstream(free_port())
-
-    class Server(ThreadingHTTPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """A gateway that went away is not an error of the test."""
-
-    server = Server(("127.0.0.1", found.port), _handler(found))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    found.released.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(_handler(found), port=found.port):
+        yield found
+        found.released.set()
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def fault_of(answer: Answer) -> str:
     """The kind of fault, signed or not; empty when served."""
     if answer.status != 200:
         return str(answer.json["kind"])
-    found = head.lookup(head.parse_response(wire.unpack(answer.body).head).headers)
+    found = head.parse_response(wire.unpack(answer.body).head).values
     return found.get(b"pencere-fault", b"").decode()
 
 
@@ -113,7 +113,7 @@ def test_a_properly_signed_request_is_served_and_the_answer_is_signed_for_it(pai
 
     proof = evidence.parse_evidence(answer.evidence)
     asked = evidence.parse_evidence(request.evidence)
-    exchange = head.lookup(head.parse_request(request.head).headers)[b"x-road-request-id"].decode()
+    exchange = head.parse_request(request.head).values[b"x-road-request-id"].decode()
     base = evidence.Statement(
         "request", exchange, CONSUMER, PROVIDER, asked.certificate, asked.time,
         head.digest(request.head), head.digest(request.body),

@@ -148,12 +148,48 @@ def test_the_file_is_read_again_when_it_changes_and_a_broken_one_is_not_taken(
         ({"instance": 5}, "instance"),
         ({"members": None}, "members"),
         (
-            {"members": [{"class": "GOV", "subsystems": ["x"]}]},
-            "members, services, security_servers",
+            {"members": [{"class": "GOV", "name": "x", "subsystems": ["x"]}]},
+            "members.0.code",
         ),
-        ({"services": [{"type": "REST"}]}, "members, services, security_servers"),
+        ({"members": {}}, "members"),
+        (
+            {"members": [{"class": "GOV", "code": "1", "name": "x", "subsystems": [1]}]},
+            "members.0.subsystems.0",
+        ),
+        ({"services": [{"type": "REST"}]}, "services.0.id"),
+        ({"services": [{"id": "AZ/GOV/1", "url": "http://a"}]}, "services.0.id"),
+        (
+            {"services": [{"id": "AZ/GOV/1/a/b", "url": "http://a", "timeout_s": "2"}]},
+            "services.0.timeout_s",
+        ),
+        ({"acl": [{"subject": "AZ/GOV/1/a", "service": "*"}]}, "acl.0.endpoint"),
+        (
+            {"acl": [{"subject": "AZ/GOV/1/a", "service": "*", "endpoint": ["GET"]}]},
+            "acl.0.endpoint",
+        ),
+        (
+            {"acl": [{"subject": "AZ/GOV/1/a", "service": 5, "endpoint": ["*", "**"]}]},
+            "acl.0.service",
+        ),
+        (
+            {
+                "acl": [
+                    {
+                        "subject": "AZ/GOV/1/a",
+                        "service": "*",
+                        "endpoint": ["*", "**"],
+                        "quota": {"per": "week", "count": 1},
+                    }
+                ]
+            },
+            "acl.0.quota.per",
+        ),
         ({"services": [{"id": "AZ/GOV/1/none/x", "url": "http://a"}]}, "services.id"),
-        ({"security_servers": [{"id": 5}]}, "members, services, security_servers"),
+        (
+            {"services": [{"id": "AZ/GOV/%zz/none/x", "url": "http://a"}]},
+            "services.id",
+        ),
+        ({"security_servers": [{"id": 5}]}, "security_servers.0.serves"),
     ],
     ids=str,
 )

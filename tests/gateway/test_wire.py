@@ -43,7 +43,7 @@ def test_the_worked_bytes_of_the_spec_pages_are_what_the_code_makes() -> None:
     parsed = head.parse_request(message.head)
     statement = evidence.Statement(
         kind="request",
-        exchange=head.lookup(parsed.headers)[b"x-road-request-id"].decode(),
+        exchange=parsed.values[b"x-road-request-id"].decode(),
         signer="AZ/GOV/idda/node",
         receiver="AZ/GOV/azintelecom/node",
         certificate=proof.certificate,

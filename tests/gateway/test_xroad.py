@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -31,6 +30,7 @@ from tests.gateway.conftest import (
     free_port,
     read_answer,
 )
+from tests.servers import serving
 
 from pencere.gateway.sandbox import Sandbox, SandboxConfig
 
@@ -116,17 +116,6 @@ def running(
     databases: tuple[Database, Database],
 ) -> Iterator[Setting]:
     upstream = Upstream(free_port())
-
-    class Server(ThreadingHTTPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """A gateway that went away is not an error of the test."""
-
-    server = Server(("127.0.0.1", upstream.port), _handler(upstream))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
     statuses, codes = request.param
     file = tmp_path_factory.mktemp("sandbox") / "directory.json"
     url, down = f"http://127.0.0.1:{upstream.port}", free_port()
@@ -141,12 +130,10 @@ def running(
         return sandbox
 
     sandbox = _loop.call(make())
-    yield Setting(config.port, upstream, down, statuses, codes)
-    upstream.released.set()
-    _loop.call(sandbox.stop())
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(_handler(upstream), port=upstream.port):
+        yield Setting(config.port, upstream, down, statuses, codes)
+        upstream.released.set()
+        _loop.call(sandbox.stop())
 
 
 @pytest.fixture

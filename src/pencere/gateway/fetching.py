@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.http.addresses import endpoint_of
-from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.client import Pool, request_bytes
+from pencere.gateway.http.outcomes import Failure, Reply
 
 log = logging.getLogger(__name__)
 _ASK_AGAIN_S = 10.0

@@ -12,6 +12,7 @@ from pencere.gateway.delivery import event_pages as events
 from pencere.gateway.delivery import message_pages as messages
 from pencere.gateway.exchange import consumer, metadata, proving, why
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.monitoring import MonitoringPages
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
 from pencere.kernel.http.message import Request
@@ -93,7 +94,7 @@ def handle(front: Front, request: Request, respond: Respond) -> None:
     try:
         find(path)(front, request, respond)
     except Fault as fault:
-        consumer.answer_fault(front.core, request, respond, fault)
+        answer_fault(front.core, request, respond, fault)
 
 
 def find(path: str) -> Handler:

@@ -1,12 +1,17 @@
 """What `/metrics` says of a node as it is now."""
 
 from pencere.gateway.delivery.dispatch import Dispatcher
+from pencere.gateway.delivery.pushing import Pusher
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.stamps import Stamper
 
 
 def gauges(
-    core: Core, stamper: Stamper | None, dispatcher: Dispatcher, connections: int
+    core: Core,
+    stamper: Stamper | None,
+    dispatcher: Dispatcher,
+    pusher: Pusher,
+    connections: int,
 ) -> dict[str, float]:
     """Return the gauges by name; `connections` are those that are open."""
     directory = core.directory.newest
@@ -28,7 +33,11 @@ def gauges(
         "spool_files": core.spools.files,
         "spool_refusals": core.spools.refusals,
         "bodies_not_kept": core.bodies_not_kept,
-        "messages_waiting": dispatcher.waiting,
-        "messages_dead": dispatcher.dead,
+        "messages_waiting": dispatcher.backlog.waiting,
+        "messages_dead": dispatcher.backlog.dead,
+        "messages_oldest_seconds": dispatcher.backlog.oldest_s(core.now()),
+        "events_waiting": pusher.backlog.waiting,
+        "events_dead": pusher.backlog.dead,
+        "events_oldest_seconds": pusher.backlog.oldest_s(core.now()),
         **core.observer.gauges(),
     }

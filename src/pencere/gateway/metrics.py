@@ -29,6 +29,18 @@ class Metrics:
             "gateway_commit_seconds", "Time of one commit of the log.", registry=self._registry,
             buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
         )  # fmt: skip
+        self._messages = Counter(
+            "gateway_messages", "Stored messages: delivered, refused, retried, dead.",
+            ["outcome"], registry=self._registry,
+        )  # fmt: skip
+        self._events = Counter(
+            "gateway_events", "Events pushed to their systems: acknowledged, retried, dead.",
+            ["outcome"], registry=self._registry,
+        )  # fmt: skip
+        for outcome in ("delivered", "refused", "retried", "dead"):
+            self._messages.labels(outcome)
+        for outcome in ("acknowledged", "retried", "dead"):
+            self._events.labels(outcome)
         self._gauges = {
             name: Gauge(f"gateway_{name}", text, registry=self._registry)
             for name, text in (
@@ -53,6 +65,10 @@ class Metrics:
                 ("bodies_not_kept", "Bodies the log has digest and size of, since start."),
                 ("messages_waiting", "Stored messages that are not delivered yet."),
                 ("messages_dead", "Stored messages that nobody took."),
+                ("messages_oldest_seconds", "Age of the oldest message that waits."),
+                ("events_waiting", "Events that arrived and are not acknowledged."),
+                ("events_dead", "Events that were set aside."),
+                ("events_oldest_seconds", "Age of the oldest event that waits."),
             )
         }
 
@@ -68,6 +84,14 @@ class Metrics:
         """Count a commit of the log."""
         self._commit_rows.observe(rows)
         self._commit_seconds.observe(seconds)
+
+    def message(self, outcome: str) -> None:
+        """Count how an attempt for a stored message ended, or that its time was over."""
+        self._messages.labels(outcome).inc()
+
+    def event(self, outcome: str, count: int = 1) -> None:
+        """Count what came of events that were given to their system."""
+        self._events.labels(outcome).inc(count)
 
     def render(self, gauges: dict[str, float]) -> bytes:
         """Return the text of `/metrics`."""

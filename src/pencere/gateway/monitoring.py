@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.log.database import GONE
 from pencere.gateway.observe.reading import LARGEST_PAGE, MonitoringReader, Wanted
 from pencere.gateway.wire.faults import Fault, Kind, client_fault
@@ -70,13 +70,13 @@ class MonitoringPages:
             content = await reading(self._core, self._reader, query)
         except ValueError as problem:
             fault = client_fault(Kind.INVALID_REQUEST, f"the question cannot be read: {problem}")
-            consumer.answer_fault(self._core, request, respond, fault)
+            answer_fault(self._core, request, respond, fault)
         except GONE as problem:
             log.warning("monitoring_not_read reason=%s", type(problem).__name__)
             fault = client_fault(Kind.LOGGING_FAILED, "the log cannot be read now; ask again")
-            consumer.answer_fault(self._core, request, respond, fault)
+            answer_fault(self._core, request, respond, fault)
         except Fault as fault:
-            consumer.answer_fault(self._core, request, respond, fault)
+            answer_fault(self._core, request, respond, fault)
         else:
             body = json.dumps(content, ensure_ascii=False).encode()
             respond(200, [(b"content-type", b"application/json;charset=utf-8")], body)

@@ -18,11 +18,11 @@ from pencere.gateway.directory.model import Directory
 from pencere.gateway.directory.source import DirectorySource
 from pencere.gateway.events.arrivals import Arrivals
 from pencere.gateway.events.series import EventSeries
-from pencere.gateway.exchange import consumer, provider
+from pencere.gateway.exchange import provider
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.peers import Peers, peer_fingerprint, server_tls
 from pencere.gateway.exchange.peers import link_limits as frame_limits
-from pencere.gateway.exchange.refusals import unsigned_fault
+from pencere.gateway.exchange.refusals import answer_fault, unsigned_fault
 from pencere.gateway.exchange.shares import Shares
 from pencere.gateway.exchange.upstreams import Upstreams
 from pencere.gateway.fetching import DirectoryFetcher
@@ -104,7 +104,7 @@ class Node:
             messages=MessageStore(pool, self._sealer, config.node),
             inbox=Inbox(pool, self._sealer),
             series=EventSeries(pool, self._sealer, keys, config.node),
-            arrivals=Arrivals(pool, self._sealer),
+            arrivals=Arrivals(pool, self._sealer, config.node),
             config=config,
             directory=directory,
             node_file=NodeFileSource(config.node_file),
@@ -276,7 +276,7 @@ class Node:
     def _refuse_client(self, status: int, message: str) -> tuple[int, Headers, bytes]:
         fault = client_fault(_REFUSALS.get(status, Kind.INTERNAL_ERROR), message)
         kept: list[tuple[int, Headers, bytes]] = []
-        consumer.answer_fault(
+        answer_fault(
             self.core,
             Request("GET", "/", [], b""),
             lambda code, headers, body, reason="": kept.append((code, headers, small(body))),
@@ -373,7 +373,7 @@ class Node:
 
     def _metrics(self) -> bytes:
         connections = len(self._clients.connections) + len(self._link.connections)
-        found = gauges(self.core, self.stamper, self.dispatcher, connections)
+        found = gauges(self.core, self.stamper, self.dispatcher, self._pusher, connections)
         return self.core.metrics.render(found)
 
 

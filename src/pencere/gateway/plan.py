@@ -8,10 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from pencere.gateway.directory.builtin import RULES
 from pencere.gateway.directory.model import FORMAT
@@ -51,22 +55,19 @@ def read_plan(path: Path) -> Plan:
         raise Misconfigured(
             file=path, key="(file)", value=str(problem)[:200], example="a JSON or YAML object"
         ) from problem
-    if not isinstance(document, dict):
-        raise Misconfigured(file=path, key="(file)", value=document, example="an object")
-    for key, example in _EXAMPLES.items():
-        if not isinstance(document.get(key), type(example)):
-            raise Misconfigured(file=path, key=key, value=document.get(key), example=example)
+    document = _plain(document)
+    _check(document, path)
     instance = document["instance"]
     try:
         every = [identifier for identifier, _ in _subsystems(document)]
         providers = {canonical(one["id"]).rpartition("/")[0] for one in document["services"]}
         consumer, provider = _node_names(document, instance, providers)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except ValueError as problem:
         raise Misconfigured(
             file=path,
-            key="members, services, security_servers",
-            value=f"{type(problem).__name__}: {problem}",
-            example=_EXAMPLES["members"],
+            key="services.id, security_servers.id",
+            value=str(problem),
+            example="AZ/GOV/10001/portal/echo",
         ) from problem
     unknown = providers - set(every)
     if unknown:
@@ -90,14 +91,38 @@ def read_plan(path: Path) -> Plan:
     )
 
 
-_EXAMPLES: dict[str, Any] = {
-    "instance": "AZ",
-    "members": [{"class": "GOV", "code": "10001", "name": "Body", "subsystems": ["portal"]}],
-    "services": [
-        {"id": "AZ/GOV/10001/portal/echo", "type": "REST", "url": "http://127.0.0.1:9000"}
-    ],
-    "acl": [{"subject": "AZ/GOV/10001/portal", "service": "*", "endpoint": ["*", "**"]}],
-}
+@cache
+def schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of the file."""
+    text = resources.files(__package__).joinpath("sandbox.schema.yaml").read_text("utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def _check(document: Any, path: Path) -> None:
+    """Refuse a file that does not fit its schema, at the place that is wrong."""
+    wrong = best_match(Draft202012Validator(schema()).iter_errors(document))
+    if wrong is None:
+        return
+    place, value, about = list(wrong.absolute_path), wrong.instance, wrong.schema
+    if wrong.validator == "required":
+        name = next(one for one in wrong.validator_value if one not in wrong.instance)
+        place, value = [*place, name], None
+        about = wrong.schema.get("properties", {}).get(name, {})
+    examples = about.get("examples") or about.get("enum") or ()
+    if "$ref" in about:
+        examples = schema()["$defs"][about["$ref"].rpartition("/")[2]]["examples"]
+    raise Misconfigured(
+        file=path,
+        key=".".join(map(str, place)) or "(file)",
+        value=value if isinstance(value, str | int | float | None) else str(value)[:200],
+        example=examples[0] if examples else f"of type {about.get('type', 'object')}",
+    )
+
+
+def _plain(document: Any) -> Any:
+    """Return what YAML read as JSON has it: dates as text, keys as text."""
+    return json.loads(json.dumps(document, default=str))
 
 
 def payload_of(

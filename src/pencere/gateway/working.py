@@ -1,6 +1,7 @@
 """What goes on beside the exchanges goes on: a worker that ends by a mistake begins again."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -24,3 +25,10 @@ async def keep(core: Core, work: Callable[[], Coroutine[Any, Any, None]]) -> Non
             core.worker_trouble = f"{name} ended by {type(problem).__name__} and began again"
             core.loop.call_later(_TOLD_S, setattr, core, "worker_trouble", "")
             await asyncio.sleep(_PAUSE_S)
+
+
+async def called(event: asyncio.Event, within_s: float) -> None:
+    """Wait until there is something to do, or so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await event.wait()

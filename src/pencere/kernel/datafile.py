@@ -8,6 +8,7 @@ import yaml
 
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import LANGUAGES, Text
+from pencere.kernel.yamltext import line_of
 
 TEXT_EXAMPLE = {"az": "Bakı", "en": "Baku", "ru": "Баку"}
 
@@ -67,8 +68,13 @@ class Node:
 
     def wrong(self, key: object, example: object) -> Misconfigured:
         """Return the error that says the value of `key` cannot be used."""
+        place = self.at(key)
         return Misconfigured(
-            file=self.file, key=self.at(key), value=self.values.get(key), example=example
+            file=self.file,
+            line=line_of(self.file, place),
+            key=place,
+            value=self.values.get(key),
+            example=example,
         )
 
     def has(self, key: str) -> bool:

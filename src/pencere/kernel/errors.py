@@ -70,17 +70,26 @@ class Unavailable(PencereError):
 
 
 class Misconfigured(PencereError):
-    """A setting is wrong: which file, which key, what it holds, what would be valid."""
+    """A setting is wrong: which file, line (where known) and key, what it holds, what is valid."""
 
-    def __init__(self, *, file: object, key: str, value: object, example: object) -> None:
+    def __init__(
+        self, *, file: object, key: str, value: object, example: object, line: int | None = None
+    ) -> None:
         super().__init__(
-            "configuration.invalid", file=str(file), key=key, value=value, example=example
-        )
+            "configuration.invalid",
+            file=str(file), line=line, key=key, value=value, example=example,
+        )  # fmt: skip
+
+    @property
+    def place(self) -> str:
+        """Return the file, with the line as editors and terminals write it."""
+        line = self.facts["line"]
+        return f"{self.facts['file']}:{line}" if line is not None else str(self.facts["file"])
 
     def __str__(self) -> str:
         facts = self.facts
         return (
-            f"{facts['file']}: {facts['key']} is {facts['value']!r};"
+            f"{self.place}: {facts['key']} is {facts['value']!r};"
             f" a valid value is {facts['example']!r}"
         )
 
@@ -89,6 +98,7 @@ class Misconfigured(PencereError):
         del code
         return cls(
             file=facts["file"],
+            line=line if isinstance(line := facts["line"], int) else None,
             key=str(facts["key"]),
             value=facts["value"],
             example=facts["example"],

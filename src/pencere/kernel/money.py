@@ -1,6 +1,7 @@
 """Money in whole qəpik: 100 to the manat. Fractions of a qəpik never leave a rule function."""
 
 import re
+from functools import lru_cache
 from typing import NewType
 
 from babel.numbers import format_decimal
@@ -40,6 +41,7 @@ def _unclear(match: re.Match[str]) -> bool:
     return mark in {".", ","} and match["point"] in {None, mark}
 
 
+@lru_cache(maxsize=4096)
 def format_amount(qepik: Qepik | int, language: str) -> str:
     """Return the amount as the language writes it: `1.234,50 AZN`, `1,234.50 AZN`.
 

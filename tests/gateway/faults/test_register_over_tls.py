@@ -1,11 +1,10 @@
 """A node on another host fetches its directory from the register over TLS, and from nobody else."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from tests.gateway.conftest import Pair, free_port, wait_until
+from tests.gateway.conftest import Pair, wait_until
+from tests.servers import serving
 
 from pencere.kernel.clock import SystemClock
 
@@ -23,7 +23,7 @@ from pencere.kernel.clock import SystemClock
 class Register:
     """Serves what it is given."""
 
-    url: str
+    url: str = ""
     jws: str = ""
     asked: int = 0
 
@@ -50,8 +50,7 @@ def certify(folder: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def register(pair: Pair) -> Iterator[Register]:
-    port = free_port()
-    found = Register(f"https://localhost:{port}/stateregister/directory.jws")
+    found = Register()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -64,26 +63,11 @@ def register(pair: Pair) -> Iterator[Register]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-        def handle_error(self, *args: object) -> None:
-            """A node that does not believe us hangs up."""
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certify(pair.folder))
-    server = Server(("127.0.0.1", port), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler, tls=context) as port:
+        found.url = f"https://localhost:{port}/stateregister/directory.jws"
+        yield found
 
 
 def test_the_directory_comes_over_tls_from_a_register_of_the_countrys_authority(

@@ -263,6 +263,12 @@ class End(LinkConnection):
     def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         self.messages.append(len(data))
 
+    def on_no_room(self, stream: int, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def on_too_large(self, stream: int) -> None:
+        raise AssertionError(stream)
+
 
 async def _end_with_two_messages() -> tuple[End, Wire]:
     loop, wire = asyncio.get_running_loop(), Wire()

@@ -10,11 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.gateway.conftest import CLIENT_KEY, SERVICE, Answer, Pair, ask, headers, wait_until
 
-from pencere.gateway.delivery_settings import DeliverySettings
+from pencere.gateway.delivery_settings import LARGEST_MESSAGE, DeliverySettings
 from pencere.gateway.messages.receipts import Receipt, is_signed
 from pencere.gateway.node_file import write_node_file
+from pencere.kernel.errors import Misconfigured
 
-FAST = DeliverySettings(first_s=0.05, longest_s=0.2, look_s=0.1)
+SPEED = {"first_s": 0.05, "longest_s": 0.2, "look_s": 0.1}
+FAST = DeliverySettings(**SPEED)
 PATH = SERVICE.replace("/r1/", "/messages/") + "/query"
 OPERATOR = [("Pencere-Operator-Key", "key-of-the-operator")]
 
@@ -157,6 +159,54 @@ def with_superuser(pair: Pair, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+def test_a_message_may_be_as_large_as_its_own_setting_says(pair: Pair) -> None:
+    pair.start(0, delivery=DeliverySettings(**SPEED, message_bytes=300_000), kept_body_bytes=1024)
+    pair.start(1, delivery=FAST, kept_body_bytes=1024)
+    pair.upstream.responds = {"status": 200, "body": ""}
+    largest = hand_over(pair, "1", b"x" * 300_000)
+    wait_until(lambda: state(pair, largest.json["receipt"]) == "delivered")
+    assert pair.upstream.calls[0].body == b"x" * 300_000
+    larger = hand_over(pair, "2", b"x" * 300_001)
+    assert (larger.status, larger.json["message"]) == (413, "a message has at most 300000 bytes")
+    usual = hand_over(pair, "3", b"x" * (LARGEST_MESSAGE + 1))
+    assert usual.status == 413
+
+
+@pytest.mark.parametrize("given", [0, -1, LARGEST_MESSAGE + 1])
+def test_a_size_that_nodes_cannot_hold_in_memory_is_no_setting(given: int) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        DeliverySettings(message_bytes=given)
+    assert (refused.value.facts["key"], refused.value.facts["value"]) == ("message_bytes", given)
+
+
+def test_metrics_tell_what_was_delivered_retried_and_is_dead(pair: Pair) -> None:
+    pair.start(delivery=FAST)
+    pair.upstream.responds = {"status": 503, "body": ""}
+    receipt = hand_over(pair, "1").json["receipt"]
+    wait_until(lambda: gauge(pair, 'gateway_messages_total{outcome="retried"}') >= 1)
+    wait_until(lambda: gauge(pair, "gateway_messages_waiting") >= 1)
+    pair.clocks[0].advance(timedelta(seconds=60))
+    wait_until(lambda: gauge(pair, "gateway_messages_oldest_seconds") >= 60)
+    pair.clocks[1].advance(timedelta(seconds=60))
+    pair.upstream.responds = {"status": 200, "body": ""}
+    wait_until(lambda: state(pair, receipt) == "delivered")
+    wait_until(lambda: gauge(pair, 'gateway_messages_total{outcome="delivered"}') == 1)
+    pair.upstream.responds = {"status": 422, "body": ""}
+    hand_over(pair, "2")
+    wait_until(lambda: gauge(pair, 'gateway_messages_total{outcome="refused"}') == 1)
+    pair.upstream.responds = {"status": 503, "body": ""}
+    hand_over(pair, "3", b"{}", ("Pencere-Deliver-Within", "10"))
+    pair.clocks[0].advance(timedelta(seconds=11))
+    wait_until(lambda: gauge(pair, 'gateway_messages_total{outcome="dead"}') == 1)
+    wait_until(lambda: gauge(pair, "gateway_messages_dead") >= 1)
+
+
+def gauge(pair: Pair, line: str) -> float:
+    text = ask(pair.ports[0], "GET", "/metrics").body.decode()
+    (value,) = [one.split()[-1] for one in text.splitlines() if one.startswith(f"{line} ")]
+    return float(value)
+
+
 def test_ordered_messages_arrive_in_order_though_the_first_fails(pair: Pair) -> None:
     pair.start(delivery=FAST)
     pair.upstream.responds = {"status": 503, "body": ""}
@@ -196,6 +246,28 @@ def test_a_right_that_ended_refuses_what_waits(pair: Pair) -> None:
     pair.publish(2, agreements=[])
     wait_until(lambda: state(pair, receipt) == "refused")
     assert told(pair, receipt)["fault"].endswith("access_denied")
+
+
+def test_a_right_that_the_other_node_does_not_know_yet_delays_and_loses_nothing(
+    pair: Pair,
+) -> None:
+    pair.publish(2, to=(1,), agreements=[])
+    pair.start(delivery=FAST)
+    receipt = hand_over(pair, "1").json["receipt"]
+    wait_until(lambda: told(pair, receipt)["attempts"] >= 2)
+    found = told(pair, receipt)
+    assert (found["state"], found["fault"]) == ("waiting", "server.serverproxy.access_denied")
+    pair.publish(3)
+    wait_until(lambda: state(pair, receipt) == "delivered")
+    assert len(pair.upstream.calls) == 1
+
+
+def test_a_right_that_the_other_node_will_not_know_refuses_in_the_end(pair: Pair) -> None:
+    pair.publish(2, to=(1,), agreements=[])
+    pair.start(delivery=DeliverySettings(**SPEED, directories_differ=timedelta(0)))
+    receipt = hand_over(pair, "1").json["receipt"]
+    wait_until(lambda: state(pair, receipt) == "refused")
+    assert told(pair, receipt)["fault"] == "server.serverproxy.access_denied"
 
 
 def test_a_clock_that_goes_back_delays_and_loses_nothing(pair: Pair) -> None:

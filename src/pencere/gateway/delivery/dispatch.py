@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import consumer
+from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.database import GONE
 from pencere.gateway.messages import receipts
+from pencere.gateway.messages.backlog import Backlog
 from pencere.gateway.messages.inbox import HEADER, is_final
 from pencere.gateway.messages.store import Due, Ending
-from pencere.gateway.wire.faults import Kind
+from pencere.gateway.wire.faults import Fault, Kind, Side
 from pencere.gateway.wire.head import Headers
+from pencere.gateway.wire.identifiers import parse_target
+from pencere.gateway.working import called
 from pencere.kernel.http.body import Body, Stream
 from pencere.kernel.http.message import Request
 
@@ -35,7 +40,15 @@ _FOR_GOOD = frozenset(
         Kind.SUPPRESSION_NOT_ALLOWED, Kind.MESSAGE_CONFLICT, Kind.HEAD_TOO_LARGE,
     }
 )  # fmt: skip
+# What a node says by its directory, of which it may have another version than this one.
+_BY_DIRECTORY = frozenset(
+    {
+        Kind.ACCESS_DENIED, Kind.UNKNOWN_MEMBER, Kind.UNKNOWN_SERVICE,
+        Kind.INVALID_CLIENT_IDENTIFIER,
+    }
+)  # fmt: skip
 _ENDS = {name for kind in _FOR_GOOD for name in (kind.classic, kind.snake)}
+_MAY_CHANGE = {name for kind in _BY_DIRECTORY for name in (kind.classic, kind.snake)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,11 @@ class Came:
             return "delivered"
         return "refused" if is_final(self.status) else ""
 
+    @property
+    def is_by_directory(self) -> bool:
+        """Whether a node refused by what stands in its directory."""
+        return self.fault.rpartition(".")[2] in _MAY_CHANGE
+
     def _header(self, lower: bytes) -> str:
         found = [value for name, value in self.headers if name.lower() == lower]
         return found[-1].decode("latin-1") if found else ""
@@ -80,7 +98,7 @@ class Dispatcher:
         self._core = core
         self._settings = core.config.delivery
         self._tasks: set[asyncio.Task[None]] = set()
-        self.waiting = self.dead = 0
+        self.backlog = Backlog()
 
     async def run(self) -> None:
         """Send what is due; a database that is away is waited for."""
@@ -98,12 +116,10 @@ class Dispatcher:
                 if core.loop.time() >= drop_at:
                     await core.messages.drop(core.now() - self._settings.kept)
                     drop_at = core.loop.time() + _DROP_EVERY_S
-                counts = await core.messages.counts()
-                self.waiting, self.dead = counts["waiting"], counts["dead"]
+                self.backlog = await core.messages.backlog()
             except GONE as problem:
                 log.error("messages_not_read reason=%s", type(problem).__name__)  # noqa: TRY400
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(core.delivery_wanted.wait(), look_s)
+            await called(core.delivery_wanted, look_s)
 
     async def stop(self) -> None:
         """Let go; what was in work is sent again after the start, and has its effect once."""
@@ -128,16 +144,32 @@ class Dispatcher:
             await self._end(due, "dead", "expired", Came(0, [], b""))
             return
         came = await self._attempt(due)
-        if came.state:
+        if came.state and not (came.is_by_directory and self._may_differ(due)):
             await self._end(due, came.state, came.fault, came)
             return
         reason = came.fault or f"status {came.status}"
         wait_s = min(
             self._settings.longest_s, self._settings.first_s * 2 ** min(due.attempts - 1, 30)
         ) * _SPREAD.uniform(0.5, 1.0)
+        self._core.metrics.message("retried")
         log.info("message_later receipt=%s attempt=%s reason=%r", due.receipt, due.attempts, reason)
         await self._insist(lambda: self._core.messages.later(
             due.receipt, reason, wait_s, came.exchange))  # fmt: skip
+
+    def _may_differ(self, due: Due) -> bool:
+        """Say whether the other node may refuse by a directory that this one has a newer of."""
+        core, now = self._core, self._core.now()
+        if now >= due.accepted_at + self._settings.directories_differ:
+            return False
+        values = {name.lower(): value for name, value in due.headers}
+        try:
+            target = parse_target(due.target)
+            facts = shared.circumstances(due.headers, values, Side.CLIENT)
+            asked = shared.question(due.consumer, target, due.method, facts, now)
+            decide(core.directory.for_client(), asked)
+        except Fault:
+            return False
+        return True
 
     async def _attempt(self, due: Due) -> Came:
         done: asyncio.Future[Came] = self._core.loop.create_future()
@@ -175,6 +207,7 @@ class Dispatcher:
         )  # fmt: skip
         receipt = await asyncio.to_thread(receipts.sign, core.keys, state, values)
         await self._insist(lambda: core.messages.end(due.receipt, ending, receipt))
+        core.metrics.message(state)
         log.info("message_ended receipt=%s state=%s fault=%s", due.receipt, state, fault)
 
     async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:

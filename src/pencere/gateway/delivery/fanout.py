@@ -1,7 +1,6 @@
 """From the series to messages: one for each event and subscription, in the order of numbers."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from datetime import datetime
@@ -17,6 +16,7 @@ from pencere.gateway.exchange.core import Core
 from pencere.gateway.log.database import GONE
 from pencere.gateway.messages import receipts
 from pencere.gateway.messages.store import Draft
+from pencere.gateway.working import called
 from pencere.kernel.clock import local_date
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,7 @@ class FanOut:
                     drop_at = core.loop.time() + _DROP_EVERY_S
             except GONE as problem:
                 log.error("events_not_read reason=%s", type(problem).__name__)  # noqa: TRY400
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(core.events_wanted.wait(), core.config.delivery.look_s)
+            await called(core.events_wanted, core.config.delivery.look_s)
 
     async def _all(self, directory: Directory) -> None:
         today = local_date(self._core.now())

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 from pencere.gateway.delivery.dispatch import expiry
 from pencere.gateway.directory.rights import decide
-from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.identity import identify
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.log.database import GONE
 from pencere.gateway.messages import receipts
 from pencere.gateway.messages.inbox import HEADER, KEY
@@ -31,7 +32,7 @@ _METHODS = frozenset({"DELETE", "PATCH", "POST", "PUT"})
 _OWN = frozenset({b"pencere-order", b"pencere-deliver-within", HEADER, KEY})
 _LONGEST_KEY = 200
 _JSON = [(b"content-type", b"application/json")]
-_DEAD_SHOWN = 200
+DEAD_SHOWN = 200
 _tasks: set[asyncio.Task[None]] = set()
 
 
@@ -40,21 +41,21 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
     path, _, query = request.target.partition("?")
     rest = path.removeprefix(_PREFIX)
     if not rest:
-        _operator(core, request)
+        operator_only(core, request)
         if request.method != "GET" or query != "state=dead":
             raise client_fault(Kind.INTERNAL_ERROR, "dead letters are at GET /messages/?state=dead")
         later(core, request, respond, _dead(core, respond))
         return
     first, _, more = rest.partition("/")
-    number = _number(first)
+    number = number_of(first)
     if number is None:
         core.admit(Side.CLIENT)
         later(core, request, respond, _accept(core, draft(core, request), respond))
     elif request.method == "GET" and not more:
-        client = consumer.identify(core, core.directory.for_client(), request)
+        client = identify(core, core.directory.for_client(), request)
         later(core, request, respond, _tell(core, client, number, respond))
     elif request.method == "POST" and more == "again":
-        _operator(core, request)
+        operator_only(core, request)
         later(core, request, respond, _again(core, number, respond))
     else:
         raise client_fault(Kind.INTERNAL_ERROR, "GET /messages/<receipt>, POST .../again")
@@ -67,15 +68,15 @@ def later(core: Core, request: Request, respond: Respond, work: Coroutine[Any, A
         try:
             await work
         except Fault as fault:
-            consumer.answer_fault(core, request, respond, fault)
+            answer_fault(core, request, respond, fault)
         except GONE as problem:
             log.error("database_away reason=%s", type(problem).__name__)  # noqa: TRY400
             away = client_fault(Kind.LOGGING_FAILED, "the node's database is away; ask again")
-            consumer.answer_fault(core, request, respond, away)
+            answer_fault(core, request, respond, away)
         except Exception:
             log.exception("request_failed")
             broken = client_fault(Kind.NODE_ERROR, "the node could not do it; its journal says why")
-            consumer.answer_fault(core, request, respond, broken)
+            answer_fault(core, request, respond, broken)
 
     task = core.loop.create_task(run())
     _tasks.add(task)
@@ -93,7 +94,7 @@ def draft(core: Core, request: Request) -> Draft:
     found = parse_target(target)
     if request.method not in _METHODS:
         raise client_fault(Kind.INTERNAL_ERROR, "a message is sent with POST, PUT, PATCH or DELETE")
-    client = consumer.identify(core, directory, request)
+    client = identify(core, directory, request)
     kept = head.from_client(request.headers, request.values)
     headers = [pair for pair in kept if pair[0].lower() not in _OWN]
     facts = shared.circumstances(request.headers, request.values, Side.CLIENT)
@@ -107,10 +108,9 @@ def draft(core: Core, request: Request) -> Draft:
         raise client_fault(Kind.UNKNOWN_MEMBER, f"Provider '{found.provider}' not found")
     now = core.now()
     decide(directory, shared.question(client, found, request.method, facts, now))
-    if len(request.body) > core.config.kept_body_bytes:
-        raise client_fault(
-            Kind.MESSAGE_TOO_LARGE, f"a message has at most {core.config.kept_body_bytes} bytes"
-        )
+    most = core.config.delivery.message_bytes
+    if len(request.body) > most:
+        raise client_fault(Kind.MESSAGE_TOO_LARGE, f"a message has at most {most} bytes")
     return Draft(
         receipt=uuid4(),
         consumer=client,
@@ -146,9 +146,9 @@ def accepted(core: Core, message: Draft) -> Receipt:
 
 
 async def _accept(core: Core, message: Draft, respond: Respond) -> None:
-    counts = await core.messages.counts()
-    if counts["waiting"] >= core.config.delivery.most_waiting:
-        raise client_fault(Kind.OVERLOADED, f"{counts['waiting']} messages wait; ask again")
+    waiting = (await core.messages.backlog()).waiting
+    if waiting >= core.config.delivery.most_waiting:
+        raise client_fault(Kind.OVERLOADED, f"{waiting} messages wait; ask again")
     receipt = await asyncio.to_thread(accepted, core, message)
     number, digest = await core.messages.add(message, receipt)
     if digest != message.digest:
@@ -169,7 +169,7 @@ async def _tell(core: Core, client: str, number: UUID, respond: Respond) -> None
 
 
 async def _dead(core: Core, respond: Respond) -> None:
-    rows = await core.messages.dead(_DEAD_SHOWN)
+    rows = await core.messages.dead(DEAD_SHOWN)
     respond(200, _JSON, json.dumps({"messages": rows}, default=str).encode())
 
 
@@ -223,13 +223,15 @@ def content_of(receipt: Receipt) -> dict[str, str]:
     }
 
 
-def _operator(core: Core, request: Request) -> None:
+def operator_only(core: Core, request: Request) -> None:
+    """Refuse whoever has no operator's key."""
     key = request.header(b"pencere-operator-key") or b""
     if not core.node_file.current.is_operator_key(key):
         raise client_fault(Kind.SSL_AUTHENTICATION_FAILED, "dead letters are the operator's")
 
 
-def _number(text: str) -> UUID | None:
+def number_of(text: str) -> UUID | None:
+    """Return the number that a part of a path is, None when it is something else."""
     try:
         return UUID(text) if len(text) == 36 else None
     except ValueError:

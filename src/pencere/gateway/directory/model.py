@@ -114,6 +114,9 @@ class Service:
     timeout_s: float
     consent: str = ""
     description: str = ""
+    # JSON Schemas of events by the type's name, as they are stated: whether one can be used is
+    # found out where an event is published, so that one body's mistake is not everybody's.
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +315,7 @@ def _service(entry: Mapping[str, Any]) -> Service:
         timeout_s=float(entry.get("timeout_s", 30)),
         consent=_text(entry.get("consent")),
         description=_text(entry.get("description")),
+        schemas=_schemas(entry.get("schemas", {})),
     )
 
 
@@ -338,6 +342,12 @@ def _agreement(entry: Mapping[str, Any]) -> Agreement:
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError("consent of an agreement is true or false")
+    return value
+
+
+def _schemas(value: object) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(value, dict) or not all(isinstance(one, dict) for one in value.values()):
+        raise TypeError("schemas of events are objects by the type's name")
     return value
 
 

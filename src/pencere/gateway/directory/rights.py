@@ -72,7 +72,7 @@ def decide(directory: Directory, question: Question) -> Grant:
     """
     target = question.target
     # Without the query, which decides nothing and may say anything.
-    key = (*question[:1], target.service, target.code, target.path, *question[2:])
+    key = question._replace(target=target._replace(query="") if target.query else target)
     grant: Grant | None = directory.decided.get(key)
     if grant is None:
         grant = _decide(directory, question)

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.messages.backlog import Backlog
 from pencere.gateway.messages.pool import DatabasePool
+from pencere.kernel.events.payload import check_payload
 
 _INSERT = """
 insert into gateway.event_inbox (subscriber, type, number, id, publisher, subscription, exchange,
@@ -26,9 +28,16 @@ select i.* from (
 where i.next_at <= now()
 """
 _CLAIM = """
-update gateway.event_inbox set next_at = now() + make_interval(secs => $4), attempts = attempts + 1
+update gateway.event_inbox
+set next_at = now() + make_interval(secs => $4), attempts = attempts + 1, leased_by = $5
 where subscriber = $1 and type = $2 and number = $3 and state = 'waiting' and next_at <= now()
 returning *
+"""
+# Its attempts begin anew; the reason it was set aside for stays until there is another.
+_AGAIN = """
+update gateway.event_inbox
+set state = 'waiting', next_at = now(), attempts = 0, ended_at = null
+where id = $1 and state = 'dead' and content_sealed is not null returning subscriber
 """
 
 
@@ -65,9 +74,10 @@ class Arrival:
 class Arrivals:
     """What arrived for the subscribers of one node."""
 
-    def __init__(self, pool: DatabasePool, sealer: Sealer) -> None:
+    def __init__(self, pool: DatabasePool, sealer: Sealer, node: str) -> None:
         self._pool = pool
         self._sealer = sealer
+        self._node = node
         self._news: set[asyncio.Future[None]] = set()
 
     async def add(  # noqa: PLR0913  # an event has many parts
@@ -91,6 +101,7 @@ class Arrivals:
             raise TypeError("no event")
         if said["number"] < 1 or occurred.tzinfo is None:
             raise ValueError("no event")
+        check_payload(said["data"])
         content = json.dumps({"person": person, "data": said["data"]}).encode()
         async with self._pool.transaction() as connection:
             await connection.execute(
@@ -141,11 +152,19 @@ class Arrivals:
             found = []
             for row in await connection.fetch(_NEXT, list(subscribers)):
                 one = await connection.fetchrow(
-                    _CLAIM, row["subscriber"], row["type"], row["number"], lease_s
+                    _CLAIM, row["subscriber"], row["type"], row["number"], lease_s, self._node
                 )
                 if one is not None:
                     found.append(self._open(one))
         return found
+
+    async def release_own(self) -> None:
+        """Give up what this node had in work when it died."""
+        async with self._pool.transaction() as connection:
+            await connection.execute(
+                "update gateway.event_inbox set leased_by = null, next_at = now()"
+                " where leased_by = $1 and state = 'waiting'", self._node,
+            )  # fmt: skip
 
     async def pushed(
         self, arrival: Arrival, state: str, reason: str, wait_s: float, at: datetime
@@ -154,11 +173,37 @@ class Arrivals:
         async with self._pool.transaction() as connection:
             await connection.execute(
                 "update gateway.event_inbox set state = $4, reason = $5,"
+                " leased_by = null,"
                 " next_at = now() + make_interval(secs => $6),"
                 " ended_at = case when $4 = 'waiting' then null else $7::timestamptz end"
                 " where subscriber = $1 and type = $2 and number = $3 and state = 'waiting'",
                 arrival.subscriber, arrival.type, arrival.number, state, reason, wait_s, at,
             )  # fmt: skip
+
+    async def dead(self, most: int) -> Sequence[dict[str, Any]]:
+        """Return events that were set aside, the oldest first: without what they say."""
+        async with self._pool.transaction() as connection:
+            rows = await connection.fetch(
+                "select id, subscriber, type, number, publisher, attempts, reason, occurred_at,"
+                " received_at, ended_at from gateway.event_inbox where state = 'dead'"
+                " order by received_at, subscriber, type, number limit $1", most,
+            )  # fmt: skip
+        return [dict(row) for row in rows]
+
+    async def again(self, identifier: UUID) -> list[str]:
+        """Let a dead event wait again; return for which subscribers it was one."""
+        async with self._pool.transaction() as connection:
+            rows = await connection.fetch(_AGAIN, identifier)
+        return sorted(row["subscriber"] for row in rows)
+
+    async def backlog(self) -> Backlog:
+        """Return what waits for its system and what is dead."""
+        async with self._pool.transaction() as connection:
+            rows = await connection.fetch(
+                "select state, count(*) as count, min(received_at) as oldest"
+                " from gateway.event_inbox where state in ('waiting', 'dead') group by state"
+            )
+        return Backlog.of(rows)
 
     async def drop(self, before: datetime) -> None:
         """Drop the content of what was acknowledged or set aside and is older."""

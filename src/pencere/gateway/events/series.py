@@ -109,6 +109,15 @@ class EventSeries:
             )
         return number, identifier
 
+    async def is_known(self, whole: str, publisher: str, key: str) -> bool:
+        """Say whether an event was published under the key."""
+        async with self._pool.transaction() as connection:
+            found = await connection.fetchval(
+                "select true from gateway.event where publisher = $1 and type = $2 and key = $3",
+                publisher, whole, key,
+            )  # fmt: skip
+        return found is not None
+
     async def types(self) -> list[str]:
         """Return the types that were published here."""
         async with self._pool.transaction() as connection:

@@ -15,9 +15,9 @@ from asyncpg.pgproto.pgproto import UUID
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.directory.rights import decide
 from pencere.gateway.exchange import core as shared
+from pencere.gateway.exchange import peer_faults
 from pencere.gateway.exchange.core import Core
 from pencere.gateway.exchange.identity import identify
-from pencere.gateway.exchange.peer_faults import carried_fault, network_fault, node_fault
 from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.http.outcomes import Failure, Reply, Trouble
 from pencere.gateway.log.rows import RequestRow, ResponseRow
@@ -43,8 +43,6 @@ from pencere.kernel.http.server import Respond
 
 if TYPE_CHECKING:
     from pencere.kernel.http.body import Body
-
-__all__ = ["ConsumerExchange", "answer_fault", "handle", "identify"]
 
 log = logging.getLogger(__name__)
 SIDE = "consumer"
@@ -263,9 +261,9 @@ class ConsumerExchange:
         """Verify the answer before any of it is used; keep it for the client."""
         peer = self._peers[0]
         if isinstance(reply, Failure):
-            raise client_fault(*network_fault(reply, peer))
+            raise client_fault(*peer_faults.network_fault(reply, peer))
         if reply.status != 200:
-            fault = node_fault(reply, peer)
+            fault = peer_faults.node_fault(reply, peer)
             if fault.kind is Kind.STOPPING:
                 self._is_undone = True
                 self._core.peers.shun(peer)
@@ -301,10 +299,11 @@ class ConsumerExchange:
         kind = values.get(b"pencere-fault")
         if kind == b"REPLAYED" and self._lost is not None:
             # It had taken the request; how far it came with it is not known.
-            raise client_fault(*network_fault(self._lost, peer))
+            raise client_fault(*peer_faults.network_fault(self._lost, peer))
         if kind is not None:
-            self._fault = carried_fault(kind, packed.body)
+            self._fault = peer_faults.carried_fault(kind, packed.body)
         else:
+            self._check_said(answer)
             self._answer = (answer, packed.body)
         return self._row(
             "fault" if self._fault else "answered",
@@ -313,6 +312,17 @@ class ConsumerExchange:
             evidence_parts=(statement, proof, packed),
             signed_at=signed_at,
         )
+
+    def _check_said(self, answer: head.ResponseHead) -> None:
+        """Refuse an answer in which the other node speaks for this one."""
+        own = {
+            b"x-road-id": self._facts.message_id.encode("latin-1"),
+            b"x-road-client": self._client.encode("ascii"),
+            b"x-road-service": self._target.service.encode("ascii"),
+            b"x-road-request-id": self._exchange.encode("ascii"),
+            b"x-road-request-hash": self._request_hash.encode("ascii"),
+        }
+        peer_faults.check_answered(answer.headers, own, self._peers[0])
 
     def _fault_row(self, fault: Fault) -> ResponseRow:
         self._fault, self._answer = fault, None

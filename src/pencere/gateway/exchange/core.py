@@ -36,7 +36,7 @@ from pencere.gateway.observe.clocks import Clocks
 from pencere.gateway.observe.observer import Observer
 from pencere.gateway.proof.desk import EvidenceDesk
 from pencere.gateway.wire import evidence, head
-from pencere.gateway.wire.actors import Actor, actor_with, fin_of
+from pencere.gateway.wire.actors import Actor, actor_with, fin_of, user_of
 from pencere.gateway.wire.envelope import Envelope
 from pencere.gateway.wire.faults import Fault, Kind, Side, server_fault
 from pencere.gateway.wire.hiding import EXAMPLE as HIDING_EXAMPLE
@@ -161,6 +161,16 @@ def verify(
             f"the directory names no signing certificate {proof.certificate[:16]}..."
             f" for {peer.identifier}",
         )
+    certificate = peer.certificates[proof.certificate]
+    signed_at = evidence.parse_time(proof.time)
+    # The register lists a revocation only as long as the certificate would have lasted.
+    if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
+        raise Fault(
+            side,
+            Kind.INVALID_SIGNATURE,
+            f"the signing certificate {proof.certificate[:16]}... of {peer.identifier} was not"
+            f" valid at {proof.time}",
+        )
     if not evidence.verify(statement, proof, key, core.verified):
         raise Fault(
             side, Kind.INVALID_SIGNATURE, f"the signature of {peer.identifier} is not valid"
@@ -217,7 +227,7 @@ def circumstances(
                 "Header Pencere-Person must be a FIN: seven characters."
                 f" Example: Pencere-Person: {EXAMPLES['Pencere-Person']}",
             ) from problem
-    user = values.get(b"x-road-userid", b"").decode("latin-1").strip()
+    user = user_of(values)
     acting = fin_of(user)
     given = frozenset((*found, "X-Road-UserId") if user else found)
     return Circumstances(

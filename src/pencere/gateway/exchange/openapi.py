@@ -14,7 +14,7 @@ import yaml
 
 from pencere.gateway.exchange.call import Call, Done
 from pencere.gateway.exchange.upstreams import fault_of
-from pencere.gateway.http.client import Failure, Reply
+from pencere.gateway.http.outcomes import Failure, Reply
 from pencere.gateway.wire.faults import Fault, Kind, server_fault
 
 _LARGEST = 2 * 1024 * 1024

@@ -1,10 +1,12 @@
-"""What went wrong with another node, as its caller's client is told."""
+"""What went wrong with another node, as its caller's client or itself is told."""
 
 import json
+from collections.abc import Mapping
 
 from pencere.gateway.directory.model import NodeEntry
 from pencere.gateway.http.outcomes import Failure, Reply, Trouble
-from pencere.gateway.wire.faults import Fault, Kind, client_fault
+from pencere.gateway.wire.faults import Fault, Kind, client_fault, server_fault
+from pencere.gateway.wire.head import Headers, check_from_consumer, check_from_provider
 from pencere.kernel.http.body import Body
 
 
@@ -32,7 +34,7 @@ def node_fault(reply: Reply, peer: NodeEntry) -> Fault:
     try:
         content = json.loads(reply.small_body)
         return Fault.from_node(content["kind"], content)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return client_fault(
             Kind.NETWORK_ERROR, f"Node {peer.identifier} answered with status {reply.status}"
         )
@@ -45,5 +47,34 @@ def carried_fault(kind: bytes, body: bytes | Body) -> Fault:
             raise TypeError("a fault is small")  # noqa: TRY301  # worded below
         content = json.loads(body)
         return Fault.from_node(kind.decode("ascii"), content)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return client_fault(Kind.INCONSISTENT_RESPONSE, "the other node's fault is unreadable")
+
+
+def check_asked(headers: Headers, peer: NodeEntry) -> None:
+    """Refuse a request in which the consumer's node says what only this one may.
+
+    Raises:
+        Fault: which header, and why.
+    """
+    try:
+        check_from_consumer(headers)
+    except ValueError as problem:
+        raise server_fault(
+            Kind.INVALID_REQUEST, f"node {peer.identifier} sent a header: {problem}"
+        ) from problem
+
+
+def check_answered(headers: Headers, own: Mapping[bytes, bytes], peer: NodeEntry) -> None:
+    """Refuse an answer in which the provider's node speaks for this one; `own` is what this says.
+
+    Raises:
+        Fault: which header, and why.
+    """
+    try:
+        check_from_provider(headers, own)
+    except ValueError as problem:
+        raise client_fault(
+            Kind.INCONSISTENT_RESPONSE,
+            f"node {peer.identifier} answered with a header: {problem}",
+        ) from problem

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.model import Directory, NodeEntry
-from pencere.gateway.http.client import Done, Endpoint, Failure, Reply, Trouble
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble
 from pencere.gateway.link.client import PeerLink
 from pencere.gateway.link.connection import LinkLimits
 from pencere.gateway.link.frames import ALPN, HTTP

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asyncpg.pgproto.pgproto import UUID
 
 from pencere.gateway.directory.rights import decide
-from pencere.gateway.exchange import consent, limits, refusals
+from pencere.gateway.exchange import consent, limits, peer_faults, refusals
 from pencere.gateway.exchange import core as shared
 from pencere.gateway.exchange.call import Call
 from pencere.gateway.exchange.consent import Consented
@@ -102,7 +102,9 @@ class ProviderExchange:
             self._envelope = wire.unpack(request.body)
             self._proof = evidence.parse_evidence(self._envelope.evidence)
             self._head = head.parse_request(self._envelope.head)
-            exchange = str(UUID(self._head.values[b"x-road-request-id"].decode("ascii")))
+            exchange = self._head.values[b"x-road-request-id"].decode("ascii")
+            if str(UUID(exchange)) != exchange:
+                raise ValueError("a UUID is written in one way")  # noqa: TRY301  # worded below
         except (ValueError, KeyError) as problem:
             raise server_fault(Kind.INVALID_REQUEST, "not an envelope of a request") from problem
         head_digest = head.digest(self._envelope.head)
@@ -134,14 +136,14 @@ class ProviderExchange:
         core.check_time(self._proof.time, Side.SERVER, self._peer.identifier)
         core.shares.take(Side.SERVER, self._peer.identifier)
         self._is_sharing = True
+        peer_faults.check_asked(self._head.headers, self._peer)
         target = self._target = parse_target(self._head.target)
         seen.service = target.service
         values = self._head.values
         client = self._client = parse_client(values.get(b"x-road-client", b"").decode("latin-1"))
         if client not in self._peer.serves:
-            raise server_fault(
-                Kind.ACCESS_DENIED, f"node {self._peer.identifier} does not serve {client}"
-            )
+            message = f"node {self._peer.identifier} does not serve {client}"
+            raise server_fault(Kind.ACCESS_DENIED, message)
         node = self._directory.nodes.get(core.config.node)
         if node is None or target.provider not in node.serves:
             raise server_fault(

@@ -1,8 +1,9 @@
 """Who may have the evidence of an exchange: those who took part in it, and nobody else."""
 
-from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange.call import Call, Done
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.identity import identify
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.proof.desk import choices_of, choices_of_json
 from pencere.gateway.wire.faults import Fault, Kind, Side, client_fault, server_fault
 from pencere.kernel.http.message import Request
@@ -23,7 +24,7 @@ def get_evidence(call: Call, done: Done) -> None:
 def asic(core: Core, request: Request, respond: Respond) -> None:
     """Answer `GET /asic?queryId=...` on the clients' port: containers of the caller's exchanges."""
     directory = core.directory.for_client()
-    client = consumer.identify(core, directory, request)
+    client = identify(core, directory, request)
     if request.method != "GET":
         raise client_fault(Kind.INTERNAL_ERROR, "evidence is asked for with GET")
     try:
@@ -36,7 +37,7 @@ def asic(core: Core, request: Request, respond: Respond) -> None:
 
     def done(answer: tuple[int, list[tuple[bytes, bytes]], bytes] | Fault) -> None:
         if isinstance(answer, Fault):
-            consumer.answer_fault(core, request, respond, answer)
+            answer_fault(core, request, respond, answer)
         else:
             respond(*answer)
 

@@ -6,7 +6,7 @@ from pencere.gateway.exchange import builtin
 from pencere.gateway.exchange.call import Answer, Call
 from pencere.gateway.exchange.consent import Consented
 from pencere.gateway.exchange.upstreams import fault_of
-from pencere.gateway.http.client import Failure, Reply
+from pencere.gateway.http.outcomes import Failure, Reply
 from pencere.gateway.messages.inbox import HEADER, KEY, Arrived, Remembered, is_final
 from pencere.gateway.messages.receipts import digest_of
 from pencere.gateway.observe.observation import Observation
@@ -111,14 +111,9 @@ class Serving:
         )
 
     def _outgoing(self) -> head.Headers:
-        """Return the headers for the service: the signed ones, and under which terms it answers.
-
-        The other node is not believed to have dropped what only this one may say.
-        """
+        """Return the headers for the service: the signed ones, and under which terms it answers."""
         values = self._call.head.values
         headers = self._seen.trace.onto(self._call.head.headers, values)
-        if not head.TERMS.isdisjoint(values):
-            headers = [pair for pair in headers if pair[0].lower() not in head.TERMS]
         if self._arrived is not None:
             # One key for all attempts: the service's own guard against doing it twice.
             headers = [pair for pair in headers if pair[0].lower() not in {KEY, HEADER}]

@@ -4,7 +4,8 @@ import ssl
 from collections.abc import Callable
 
 from pencere.gateway.clients import peer_of
-from pencere.gateway.http.client import Done, Endpoint, Failure, Pool, Trouble, request_stream
+from pencere.gateway.http.client import Pool, request_stream
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Trouble
 from pencere.gateway.keys import NodeKeys
 from pencere.gateway.node_file import Upstream
 from pencere.gateway.wire.faults import Fault, Kind, server_fault

@@ -8,8 +8,8 @@ import json
 import logging
 from uuid import UUID
 
-from pencere.gateway.exchange import consumer
 from pencere.gateway.exchange.core import Core
+from pencere.gateway.exchange.refusals import answer_fault
 from pencere.gateway.log.database import GONE
 from pencere.gateway.wire.faults import Kind, client_fault
 from pencere.kernel.http.message import Request
@@ -40,7 +40,7 @@ def handle(core: Core, request: Request, respond: Respond) -> None:
         except GONE as problem:
             log.warning("refusal_not_read reason=%s", type(problem).__name__)
             fault = client_fault(Kind.LOGGING_FAILED, "the database cannot be read now; ask again")
-            consumer.answer_fault(core, request, respond, fault)
+            answer_fault(core, request, respond, fault)
             return
         told = {"detail": str(detail), "refusals": [one.as_json() for one in found]}
         body = json.dumps(told, ensure_ascii=False).encode()

@@ -10,14 +10,9 @@ from collections.abc import Callable
 
 from pencere.gateway.http.connecting import connect
 from pencere.gateway.http.link import Call, Link
-from pencere.gateway.http.outcomes import Done, Endpoint, Failure, IsPeer, Reply, Trouble
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Trouble
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.body import Body, Stream
-
-__all__ = [
-    "Done", "Endpoint", "Failure", "IsPeer", "Pool", "Reply", "Trouble", "request_bytes",
-    "request_stream",
-]  # fmt: skip
 
 
 class Pool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
-from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble, Waiting
 from pencere.kernel.http.body import Body, BodyGone, Stream
 from pencere.kernel.http.spool import Spool, SpoolRefused
 
@@ -37,10 +37,10 @@ class Owner(Protocol):
         """Give a free connection the next call, or keep it."""
 
 
-class Call:
+class Call(Waiting):
     """One request on its way."""
 
-    __slots__ = ("data", "deadline", "done", "is_head", "link", "moved", "timeout_s", "timer")
+    __slots__ = ("data", "deadline", "is_head", "link", "moved", "timeout_s")
 
     def __init__(
         self,
@@ -50,26 +50,13 @@ class Call:
         timeout_s: float,
         moved: Callable[[], None] | None,
     ) -> None:
+        super().__init__(done)
         self.data = data
         self.timeout_s = timeout_s
         self.deadline = 0.0
         self.moved = moved
         self.is_head = is_head
-        self.done: Done | None = done
         self.link: Link | None = None
-        self.timer: asyncio.TimerHandle | None = None
-
-    def finish(self, outcome: Reply | Failure) -> None:
-        """Tell the caller, once. One caller's mistake must not stop the others' answers."""
-        done, self.done = self.done, None
-        if done is None:
-            return
-        if self.timer is not None:
-            self.timer.cancel()
-        try:
-            done(outcome)
-        except Exception:
-            log.exception("http_callback_failed")
 
     def touch(self, now: float) -> None:
         """Note that a large body moved: the time for the answer begins anew."""
@@ -104,7 +91,7 @@ class Link(asyncio.Protocol):
         self._reason = b""
         self._headers: Headers = []
         self._chunks: list[bytes] = []
-        self._size = 0
+        self._size = self._codings = 0
         self._head_size = 0
         self._has_head = False
         self._has_bytes = False
@@ -176,7 +163,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the call that was on its way, if any."""
-        self.is_usable = False
+        was_aborted, self.is_usable = not self.is_usable, False
         self._transport = None
         self._rest = None
         call, self._call = self._call, None
@@ -184,7 +171,8 @@ class Link(asyncio.Protocol):
         if call is None:
             self._drop_spool()
             return
-        if self._has_head and not self._has_framing() and self._trouble is None:
+        is_end = exc is None and not was_aborted and self._trouble is None
+        if is_end and self._has_head and not self._has_framing():
             call.finish(self._outcome())  # the end of the connection is the end of the body
             return
         self._drop_spool()
@@ -232,7 +220,8 @@ class Link(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer, which comes behind the body, is dropped."""
         if not self._has_head:
-            self._headers.append((name, value))
+            # RFC 9112 section 5: white space behind a value is no part of it.
+            self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Take the status; an answer to HEAD ends here."""
@@ -240,15 +229,21 @@ class Link(asyncio.Protocol):
         if self._status < 200:
             return
         self._has_head = True
+        if self._parser.get_http_version() not in {"1.1", "1.0"}:
+            raise ValueError("not HTTP/1.1")
         for name, value in self._headers:
             if len(name) == 14 and name.lower() == b"content-length":
                 self._check_length(value)
+            elif len(name) == 17 and name.lower() == b"transfer-encoding":
+                self._check_coding(value)
         if self._call is not None and self._call.is_head:
             self._is_complete = True
             self.is_usable = False  # the parser would wait for the body that HEAD has not
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Take a piece of the body; of an answer to HEAD there is none."""
+        if self._is_complete:
+            return
         self._size += len(body)
         if self._size > self._pool.endpoint.max_body_bytes:
             self._trouble = Trouble.TOO_LARGE
@@ -269,6 +264,12 @@ class Link(asyncio.Protocol):
         if int(value) > self._pool.endpoint.max_body_bytes:
             self._trouble = Trouble.TOO_LARGE
             raise ValueError("too large")
+
+    def _check_coding(self, value: bytes) -> None:
+        """Refuse a coding that would stay on the body, and with it a body of two lengths."""
+        self._codings += 1
+        if value.lower() != b"chunked" or self._codings > 1:
+            raise ValueError("coded in another way than in chunks")
 
     # Large answers
 

@@ -1,13 +1,20 @@
 """Where requests go, and what came of them."""
 
+import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pencere.gateway.wire.head import Headers
 from pencere.kernel.http.body import Body
 from pencere.kernel.http.spool import Span, Spools
+
+if TYPE_CHECKING:
+    import asyncio
+
+log = logging.getLogger(__name__)
 
 
 class Trouble(Enum):
@@ -71,6 +78,30 @@ _BEFORE = frozenset(
     }
 )
 Done = Callable[[Reply | Failure], None]
+
+
+class Waiting:
+    """Somebody who waits for an outcome, and is told once."""
+
+    __slots__ = ("done", "timer")
+
+    def __init__(self, done: Done) -> None:
+        self.done: Done | None = done
+        self.timer: asyncio.TimerHandle | None = None
+
+    def finish(self, outcome: Reply | Failure) -> None:
+        """Tell, once. One caller's mistake must not stop the others' answers."""
+        done, self.done = self.done, None
+        if done is None:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        try:
+            done(outcome)
+        except Exception:
+            log.exception("answer_callback_failed")
+
+
 # Says whether the TLS peer is the one meant.
 IsPeer = Callable[[ssl.SSLObject], bool]
 

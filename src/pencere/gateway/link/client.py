@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pencere.gateway.http.client import Pool, request_stream
 from pencere.gateway.http.connecting import connect
-from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble
+from pencere.gateway.http.outcomes import Done, Endpoint, Failure, Reply, Trouble, Waiting
 from pencere.gateway.link import frames
 from pencere.gateway.link.connection import LinkConnection, LinkLimits
 from pencere.gateway.link.frames import ALPN, Cancel, Frame, FrameError, FrameKind
@@ -28,31 +28,18 @@ _TROUBLES = {
 }
 
 
-class _Call:
+class _Call(Waiting):
     """One request on its way."""
 
-    __slots__ = ("data", "deadline", "done", "sent_at", "timeout_s", "timer", "where")
+    __slots__ = ("data", "deadline", "sent_at", "timeout_s", "where")
 
     def __init__(self, data: bytes | Stream, done: Done, deadline: float, timeout_s: float) -> None:
+        super().__init__(done)
         self.data = data
-        self.done: Done | None = done
         self.deadline = deadline
         self.timeout_s = timeout_s
         self.sent_at = 0.0
-        self.timer: asyncio.TimerHandle | None = None
         self.where: tuple[CallingConnection, int] | None = None
-
-    def finish(self, outcome: Reply | Failure) -> None:
-        """Tell the caller, once."""
-        done, self.done = self.done, None
-        if done is None:
-            return
-        if self.timer is not None:
-            self.timer.cancel()
-        try:
-            done(outcome)
-        except Exception:
-            log.exception("link_callback_failed")
 
 
 class PeerLink:

@@ -9,6 +9,7 @@ file as it comes, and is given credit when the disk has followed.
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 
 from pencere.gateway.link import frames
@@ -27,7 +28,7 @@ _PINGS_PER_S = 20
 _CREDIT_LIMIT = 2**31
 
 
-class LinkConnection(asyncio.Protocol):
+class LinkConnection(asyncio.Protocol, ABC):
     """One end of a connection; a subclass says what requests and answers mean."""
 
     def __init__(
@@ -55,28 +56,28 @@ class LinkConnection(asyncio.Protocol):
     # What a subclass says
 
     @property
+    @abstractmethod
     def has_work(self) -> bool:
         """Whether somebody waits for something on this connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_frame(self, frame: Frame) -> None:
         """Take a frame that is not the connection's own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_message(self, stream: int, status: int, data: bytes | Body) -> None:
         """Take a whole message."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_no_room(self, stream: int, reason: str) -> None:
         """Take note that there is no room on the disk for a message."""
-        raise NotImplementedError
 
     def on_moved(self, stream: int) -> None:
         """Take note that a large message moves, or that the other end works on it."""
 
+    @abstractmethod
     def on_too_large(self, stream: int) -> None:
         """Take note that a message was larger than this node takes."""
-        raise NotImplementedError
 
     # asyncio.Protocol
 
@@ -133,8 +134,6 @@ class LinkConnection(asyncio.Protocol):
         """Go on writing."""
         self._paused_at = None
         self._flush_soon()
-
-    # Out
 
     def write(self, frame: bytes) -> None:
         """Write a frame with the others of this turn."""

@@ -21,7 +21,8 @@ from asn1crypto import tsp
 
 from pencere.gateway.config import TokenVerifier
 from pencere.gateway.http.addresses import endpoint_of
-from pencere.gateway.http.client import Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.client import Pool, request_bytes
+from pencere.gateway.http.outcomes import Failure, Reply
 from pencere.gateway.log.database import GONE
 from pencere.kernel.clock import Clock
 from pencere.kernel.errors import PencereError, Refused, Unavailable

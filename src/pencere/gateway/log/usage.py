@@ -177,4 +177,4 @@ class UsageReader:
         block = self._sealer.open(
             row["head_sealed"], exchange=str(row["exchange"]), part="provider request head"
         )
-        return actor_of(user_of(parse_request(block).headers), person)
+        return actor_of(user_of(parse_request(block).values), person)

@@ -41,6 +41,7 @@ class DatabasePool:
         """Close all."""
         if self._pool is not None:
             with contextlib.suppress(*GONE):
-                await asyncio.wait_for(self._pool.close(), 3.0)
+                async with asyncio.timeout(3.0):
+                    await self._pool.close()
             self._pool.terminate()
             self._pool = None

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from pencere.gateway.log.sealing import Sealer
+from pencere.gateway.messages.backlog import Backlog
 from pencere.gateway.messages.pool import Connection, DatabasePool
 from pencere.gateway.messages.receipts import Receipt
 from pencere.gateway.wire.head import Headers
@@ -86,6 +87,7 @@ class Due:
     message_id: str
     service: str
     attempts: int
+    accepted_at: datetime
     expires_at: datetime
     method: str
     target: str
@@ -221,14 +223,14 @@ class MessageStore:
             )  # fmt: skip
         return [dict(row) for row in rows]
 
-    async def counts(self) -> dict[str, int]:
-        """Return how many wait and how many are dead."""
+    async def backlog(self) -> Backlog:
+        """Return what waits and what is dead."""
         async with self._pool.transaction() as connection:
             rows = await connection.fetch(
-                "select state, count(*) as n from gateway.message"
+                "select state, count(*) as count, min(accepted_at) as oldest from gateway.message"
                 " where state in ('waiting', 'dead') group by state"
             )
-        return {"waiting": 0, "dead": 0} | {row["state"]: row["n"] for row in rows}
+        return Backlog.of(rows)
 
     async def drop(self, before: datetime) -> None:
         """Drop the content of what ended before; who, when and the receipts stay."""
@@ -245,7 +247,7 @@ class MessageStore:
         method, target, headers = json.loads(opened)
         return Due(
             row["receipt"], row["consumer"], row["message_id"], row["service"], row["attempts"],
-            row["expires_at"], method, target, headers_of(headers),
+            row["accepted_at"], row["expires_at"], method, target, headers_of(headers),
             self._sealer.open(row["body_sealed"], exchange=number, part="message body"),
         )  # fmt: skip
 

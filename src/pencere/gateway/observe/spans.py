@@ -11,7 +11,8 @@ from collections import deque
 from typing import Any
 from urllib.parse import urlsplit
 
-from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.client import Pool, request_bytes
+from pencere.gateway.http.outcomes import Endpoint, Failure, Reply
 from pencere.gateway.observe.records import MonitoringRecord
 from pencere.gateway.observe.trace import Trace
 

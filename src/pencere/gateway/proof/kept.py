@@ -25,7 +25,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pencere.gateway.config import NodeConfig
 from pencere.gateway.directory.source import DirectorySource
-from pencere.gateway.http.client import Endpoint, Failure, Pool, Reply, request_bytes
+from pencere.gateway.http.client import Pool, request_bytes
+from pencere.gateway.http.outcomes import Endpoint, Failure, Reply
 from pencere.gateway.log.database import GONE
 from pencere.gateway.proof.reading import chain_of, is_issued_by
 from pencere.kernel.clock import Clock

@@ -4,9 +4,9 @@
 else names a system that acts by itself.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 
-from pencere.gateway.wire.head import Headers, lookup
 from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import parse_fin
 
@@ -46,6 +46,6 @@ def actor_with(user: str, fin: str, person: str) -> Actor:
     return Actor.SELF if fin == person else Actor.PERSON
 
 
-def user_of(headers: Headers) -> str:
-    """Return who acts, as sent."""
-    return lookup(headers).get(b"x-road-userid", b"").decode("latin-1").strip()
+def user_of(values: Mapping[bytes, bytes]) -> str:
+    """Return who acts, as sent; `values` are the headers by lower-case name."""
+    return values.get(b"x-road-userid", b"").decode("latin-1").strip()

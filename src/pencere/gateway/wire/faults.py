@@ -7,6 +7,7 @@ like the protocol itself.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from uuid import UUID
 from xml.sax.saxutils import escape
 
 from pencere.kernel.errors import PencereError
+
+# What another node says is told as it is, unless JSON, XML or the database could not hold it.
+_UNTOLD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONGEST_MESSAGE = 4_000
+_LONGEST_WAIT_S = 366 * 86_400
 
 
 class Side(Enum):
@@ -111,13 +117,17 @@ class Fault(PencereError):  # noqa: N818  # the protocol's own word
         Raises:
             KeyError, TypeError, ValueError: it is no fault of a node.
         """
-        wait = content.get("retry_after")
+        message, wait = content["message"], content.get("retry_after")
+        if not isinstance(message, str):
+            raise TypeError("a message is text")
+        if wait is not None and not (isinstance(wait, int) and 0 <= wait <= _LONGEST_WAIT_S):
+            raise ValueError("no time to wait")
         return cls(
             Side.SERVER,
             Kind[kind],
-            str(content["message"]),
+            _UNTOLD.sub("\ufffd", message[:_LONGEST_MESSAGE]),
             retry_after_s=int(wait) if wait is not None else None,
-            detail=str(UUID(content["detail"])) if "detail" in content else "",
+            detail=str(UUID(str(content["detail"]))) if "detail" in content else "",
         )
 
     def to_node(self) -> dict[str, Any]:

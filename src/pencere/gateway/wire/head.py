@@ -6,7 +6,8 @@ head is `STATUS SP REASON CRLF (name:value CRLF)*`. PR-REST; docs/specs/gateway-
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pencere.kernel.http.body import Body
@@ -26,13 +27,13 @@ _HOP = frozenset(
     }
 )  # fmt: skip
 # Said by the provider's node to its service alone.
-TERMS = frozenset({b"pencere-fields", b"pencere-agreement"})
+_TERMS = frozenset({b"pencere-fields", b"pencere-agreement"})
 # Set by the gateway; whoever else sends them pretends to be it.
-_FROM_CLIENT = _HOP | TERMS | {
+_FROM_CLIENT = _HOP | _TERMS | {
     b"x-road-request-id", b"x-road-request-hash", b"x-road-service", b"x-road-error",
     b"pencere-client-key", b"pencere-operator-key", b"proxy-connection", b"pencere-fault",
 }  # fmt: skip
-_FROM_PROVIDER = _HOP | TERMS | {
+_FROM_PROVIDER = _HOP | _TERMS | {
     b"x-road-id", b"x-road-request-id", b"x-road-request-hash", b"x-road-client",
     b"x-road-service", b"x-road-error", b"proxy-connection", b"date", b"pencere-fault",
 }  # fmt: skip
@@ -44,6 +45,10 @@ _SINGLE = frozenset(
         b"x-road-represented-party", b"x-road-security-server",
     }
 )  # fmt: skip
+# CGI and WSGI read "_" as "-": a service there would take X_Road_Client for X-Road-Client.
+_SPOKEN_FOR = (b"x-road-", b"pencere-")
+# RFC 9110 sections 5.1 and 5.5: a token, and neither CR, LF nor another control character.
+_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
 
 
 class RequestHead(NamedTuple):
@@ -64,22 +69,17 @@ class ResponseHead(NamedTuple):
     values: dict[bytes, bytes]
 
 
-def lookup(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return lower-case name to value; of several the last."""
-    return {name.lower(): value for name, value in headers}
-
-
 def from_client(headers: Headers, values: Mapping[bytes, bytes]) -> Headers:
     """Return what of a client's headers goes on, in order; `values` are they by lower-case name."""
     if len(values) == len(headers) and values.get(b"x-road-id") != b"":
         # No header is there twice, so both are in one order.
         named = zip(headers, values, strict=True)
-        return [pair for pair, lower in named if lower not in _FROM_CLIENT]
+        return [pair for pair, lower in named if not _is_dropped(lower)]
     kept: Headers = []
     seen: set[bytes] = set()
     for name, value in reversed(headers):
         lower = name.lower()
-        if lower in _FROM_CLIENT:
+        if _is_dropped(lower):
             continue
         if lower in _SINGLE:
             if lower in seen:
@@ -95,6 +95,42 @@ def from_client(headers: Headers, values: Mapping[bytes, bytes]) -> Headers:
 def from_provider(headers: Headers) -> Headers:
     """Return what of a service's headers goes back, in order."""
     return [pair for pair in headers if pair[0].lower() not in _FROM_PROVIDER]
+
+
+def check_from_consumer(headers: Headers) -> None:
+    """Refuse what a consumer's node has to keep from a service, which would believe it.
+
+    Raises:
+        ValueError: a header of one hop or of the gateway's own, or two where there is one.
+    """
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        lower = name.lower()
+        if lower in seen:
+            raise ValueError(f"{_shown(lower)} is there twice")
+        if lower in _SINGLE or lower == b"x-road-request-id":
+            seen.add(lower)
+        elif _is_dropped(lower):
+            raise ValueError(f"{_shown(lower)} is not for a node to pass on")
+
+
+def check_from_provider(headers: Headers, own: Mapping[bytes, bytes]) -> None:
+    """Refuse an answer that a provider's node gave in the name of the consumer's.
+
+    `own` is what the gateway itself says of this exchange, by lower-case name.
+
+    Raises:
+        ValueError: one of these is said otherwise or twice, or a header that no node passes on.
+    """
+    seen: set[bytes] = set()
+    for name, value in headers:
+        lower = name.lower()
+        if lower in own:
+            if lower in seen or value != own[lower]:
+                raise ValueError(f"{_shown(lower)} is not that of the request")
+            seen.add(lower)
+        elif lower in _FROM_PROVIDER:
+            raise ValueError(f"{_shown(lower)} is not for a node to pass on")
 
 
 def request_bytes(method: str, target: str, headers: Headers) -> bytes:
@@ -167,9 +203,21 @@ def _pairs(lines: list[bytes]) -> tuple[Headers, dict[bytes, bytes]]:
     pairs: Headers = []
     values: dict[bytes, bytes] = {}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name.strip() != name:
-            raise ValueError("a header line needs a name and a colon")
+        field = _FIELD.fullmatch(line)
+        if field is None:
+            raise ValueError("a header line is a token, a colon, and no control character")
+        name, value = field[1], field[2]
         pairs.append((name, value))
         values[name.lower()] = value
     return pairs, values
+
+
+def _is_dropped(lower: bytes) -> bool:
+    """Say whether a header of a client ends at its node."""
+    return lower in _FROM_CLIENT or (
+        b"_" in lower and lower.replace(b"_", b"-").startswith(_SPOKEN_FOR)
+    )
+
+
+def _shown(lower: bytes) -> str:
+    return lower[:60].decode("ascii", "replace")

@@ -13,7 +13,7 @@ from pencere.kernel.http import body as bodies
 from pencere.kernel.http.answer import BODILESS, render
 from pencere.kernel.http.body import Body, BodyGone, Stream
 from pencere.kernel.http.message import Headers
-from pencere.kernel.http.receiving import LINGER_S, Owner, Phase, Receiver
+from pencere.kernel.http.receiving import Owner, Phase, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class Connection(Receiver):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a refusal waits its turn behind earlier answers."""
+        if self._refusal is not None:
+            self._drop(len(data))
         if self._is_closing or self._refusal is not None:
             return
         in_head_before = self._phase is Phase.HEAD
@@ -196,18 +198,30 @@ class Connection(Receiver):
         status, headers, body = self._server.refusal(*self._refusal)
         if self._transport is not None:
             self._transport.write(render(status, "", headers, body, is_head=False, is_last=True))
-        if self._lingers_until is not None and not self._half_closed:
-            self._linger()
-        else:
+        if self._half_closed:
             self._close()
+        else:
+            self._linger()
 
     def _linger(self) -> None:
-        """Drop the rest of a body: who is cut off while it sends does not see why."""
+        """Let the caller end: who is cut off while it sends does not see why.
+
+        RFC 9112 section 9.6.
+        """
         self._is_closing = True
-        self._lingers_until = self._loop.time() + LINGER_S
+        self._lingers_until = self._loop.time() + self._limits.linger_s
         self._resume_reading()
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
+
+    def _drop(self, size: int) -> None:
+        self._to_drop_bytes -= size
+        if self._to_drop_bytes >= 0:
+            return
+        if self._is_closing:
+            self.cut("refused")
+        else:
+            self._pause_reading()  # until the answers before the refusal have left
 
     def _continue(self) -> None:
         if self._transport is not None and self._current is None and self._refusal is None:

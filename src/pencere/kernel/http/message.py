@@ -59,3 +59,6 @@ class Limits:
     body_s: float = 60.0
     idle_s: float = 75.0
     write_s: float = 60.0
+    # How much of a body, and how long, a caller that was refused may send on, to be told so.
+    linger_bytes: int = 64 * 1024 * 1024
+    linger_s: float = 5.0

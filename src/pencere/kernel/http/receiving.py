@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 _FRAMING_LENGTHS = frozenset({4, 6, 14})
 # Who sends a large body has `body_s` for each part of it of this size.
 _PACE_BYTES = 1024 * 1024
-# How long a caller that is refused may go on sending, to be told so.
-LINGER_S = 5.0
 
 
 class Phase(Enum):
@@ -34,7 +33,6 @@ class Phase(Enum):
     IDLE = "idle"
     HEAD = "head"
     BODY = "body"
-    BUSY = "busy"
 
 
 class Owner(Protocol):
@@ -63,7 +61,7 @@ class Owner(Protocol):
         """Take note that a connection ended."""
 
 
-class Receiver(asyncio.Protocol):
+class Receiver(asyncio.Protocol, ABC):
     """The receiving half of a connection; `Connection` answers."""
 
     def __init__(self, server: Owner, loop: asyncio.AbstractEventLoop) -> None:
@@ -86,6 +84,7 @@ class Receiver(asyncio.Protocol):
         self._fed_head = 0
         self._stream_bytes = self._limits.stream_bytes if server.spools else sys.maxsize
         self._lingers_until: float | None = None
+        self._to_drop_bytes = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -99,17 +98,17 @@ class Receiver(asyncio.Protocol):
 
     # What the other half does
 
+    @abstractmethod
     def _next(self) -> None:
         """Go on with what is in the queue, or with the refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _continue(self) -> None:
         """Ask for the body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _alive(self) -> None:
         """Tell who waits for an answer that it is worked on."""
-        raise NotImplementedError
 
     # httptools
 
@@ -275,8 +274,9 @@ class Receiver(asyncio.Protocol):
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
             self._refusal = (status, message)
-            if self._phase is Phase.BODY and self._server.spools is not None:
-                self._lingers_until = self._loop.time() + LINGER_S
+            # A body may come from anybody in good faith; a head twice too large does not.
+            is_body, limits = self._phase is Phase.BODY, self._limits
+            self._to_drop_bytes = limits.linger_bytes if is_body else limits.head_bytes
         self._phase = Phase.IDLE
         self._drop_spool()
 
