@@ -5,9 +5,8 @@ import base64
 import io
 import json
 import subprocess
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from asn1crypto import x509 as asn1_x509
@@ -23,6 +22,7 @@ from pyhanko_certvalidator.policy_decl import CertRevTrustPolicy, RevocationChec
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import OCSPContainer
 from tests.documents.conftest import seal, tool
+from tests.servers import serving
 
 from pencere.documents.remote import SealService
 from pencere.documents.seal import seal_pdf
@@ -129,9 +129,6 @@ class LyingService(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *arguments):
-        pass
-
 
 @pytest.mark.parametrize("signature", [b"", b"nonsense", bytes.fromhex("3006020101020101")])
 def test_a_signature_of_another_key_is_never_put_into_a_document(trust_centre, plain, signature):
@@ -140,17 +137,10 @@ def test_a_signature_of_another_key_is_never_put_into_a_document(trust_centre, p
         (LyingService,),
         {"certificates": trust_centre.service.certificates(), "signature": signature},
     )
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        lying = SealService(f"http://127.0.0.1:{server.server_port}/csc/v1", "token", "seal-sinaq")
+    with serving(handler) as port:
+        lying = SealService(f"http://127.0.0.1:{port}/csc/v1", "token", "seal-sinaq")
 
         assert code_of(trust_centre, plain, service=lying) == "seal.signature"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_the_validation_of_pyhanko_with_time_passes(trust_centre, sealed):

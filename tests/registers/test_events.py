@@ -1,19 +1,16 @@
-"""Writes that are events: kept with the write, handed over in order, until the node has them."""
+"""Writes that are events: kept with the write, as the definition declares them."""
 
-import http.server
-import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.registers.conftest import Sea
+from tests.registers.node_port import Posted, open_port
 
 from pencere.kernel.errors import Conflict, Misconfigured
+from pencere.registers.event_port import EventPort
 from pencere.registers.lint import load_registers
-from pencere.registers.outbox import EventPort, Outbox
+from pencere.registers.outbox import Outbox
 from pencere.registers.records import Operation
 from pencere.registers.writing import write
 
@@ -23,41 +20,6 @@ EVENTS = """events:
   licence-annulled: {when: [annul], fields: [number]}
 """
 KEPT = "select system, type, key, person, data::text from registers.event_outbox order by id"
-
-
-@dataclass
-class Port:
-    """Stands for the port of a node: takes or refuses, and remembers."""
-
-    url: str
-    status: int = 202
-    taken: list[tuple[str, dict[str, str], object]] = field(default_factory=list)
-
-
-@pytest.fixture
-def port() -> Iterator[Port]:
-    found = Port("")
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if found.status == 202:
-                found.taken.append((self.path, dict(self.headers.items()), json.loads(body)))
-            self.send_response(found.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -90,30 +52,66 @@ async def test_a_write_keeps_its_event_in_the_same_transaction(sea: Sea) -> None
 
 
 @pytest.mark.anyio
-async def test_events_stay_until_the_node_has_them(sea: Sea, port: Port) -> None:
-    async with sea.open() as registers:
-        record = await sea.granted(registers)
-        [row] = await sea.sql(KEPT)
-        system = row["system"]
-        outbox = Outbox(registers, EventPort(port.url, "IS/GOV", {system: "key"}))
-        async with httpx.AsyncClient(base_url=port.url) as node:
-            port.status = 503
-            assert await outbox.hand_over(node) == (0, True)
-            port.status = 202
-            assert await outbox.hand_over(node) == (1, False)
-            assert await outbox.hand_over(node) == (0, False)
-    [(path, headers, data)] = port.taken
-    assert (path, data) == ("/events/licence-given", {"gear": "rod"})
-    assert headers["X-Road-Client"] == f"IS/GOV/{system}"
-    assert headers["Pencere-Person"] == sea.meri
-    assert headers["Idempotency-Key"] == f"{sea.licence}/{record.id}/1/licence-given"
-    assert await sea.sql(KEPT) == []
+async def test_an_event_says_who_of_which_system_and_by_which_key(sea: Sea) -> None:
+    with open_port() as port:
+        async with sea.open() as registers, httpx.AsyncClient(base_url=port.url) as node:
+            record = await sea.granted(registers)
+            [row] = await sea.sql(KEPT)
+            outbox = Outbox(registers, EventPort(port.url, "IS/GOV", {row["system"]: "key"}))
+            settled = await outbox.hand_over(node, row["system"])
+
+    key = f"{sea.licence}/{record.id}/1/licence-given"
+    assert port.posted == [Posted("harbour/sea", "licence-given", key, sea.meri, {"gear": "rod"})]
+    assert (settled, await sea.sql(KEPT)) == (1, [])
 
 
-@pytest.mark.parametrize("wrong", ["when: [sold]", "when: [create], fields: [colour]"])
-def test_an_event_of_a_field_or_operation_that_is_none_is_refused(
-    sea: Sea, licence: Path, wrong: str
-) -> None:
+DIED = "when: [amend], becomes: ends"
+
+
+@pytest.mark.parametrize(
+    ("said", "op", "purpose", "before", "after", "content"),
+    [
+        ("when: [create]", "create", "fishing", {}, {"gear": "rod"}, {}),
+        ("when: [create]", "amend", "fishing", {}, {"gear": "rod"}, None),
+        ("when: [create], fields: [gear, ends]", "create", "x", {}, {"gear": "a"}, {"gear": "a"}),
+        ("when: [create], purposes: [rescue]", "create", "rescue", {}, {}, {}),
+        ("when: [create], purposes: [rescue]", "create", "fishing", {}, {}, None),
+        (DIED, "amend", "fishing", {}, {"ends": "2027-01-01"}, {}),
+        (DIED, "amend", "fishing", {"ends": "2027-01-01"}, {"ends": "2027-01-01"}, None),
+        (DIED, "amend", "fishing", {"ends": "2027-01-01"}, {"ends": "2027-01-02"}, {}),
+        (DIED, "amend", "fishing", {"ends": "2027-01-01"}, {}, None),
+        ("when: [correct], loses: ends", "correct", "x", {"ends": "2027-01-01"}, {}, {}),
+        ("when: [correct], loses: ends", "correct", "x", {}, {}, None),
+        ("when: [correct], loses: ends", "correct", "x", {"ends": "a"}, {"ends": "b"}, None),
+    ],
+)  # fmt: skip
+def test_which_writes_are_events(
+    sea: Sea, licence: Path, said: str, op: str, purpose: str,
+    before: dict[str, object], after: dict[str, object], content: dict[str, object] | None,
+) -> None:  # fmt: skip
+    text = licence.read_text(encoding="utf-8")
+    declared = f"{text.partition('events:')[0]}events:\n  told: {{{said}}}\n"
+    licence.write_text(declared, encoding="utf-8")
+
+    [rule] = load_registers(sea.country)[sea.licence].events
+
+    assert rule.content(op, purpose, before, after) == content
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "when: [sold]",
+        "when: []",
+        "fields: [gear]",
+        "when: [create], fields: [colour]",
+        "when: [create], becomes: colour",
+        "when: [create], loses: colour",
+        "when: [create], purpose: [fishing]",
+        "when: [create], purposes: [census]",
+    ],
+)
+def test_an_event_that_cannot_be_is_refused(sea: Sea, licence: Path, wrong: str) -> None:
     text = licence.read_text(encoding="utf-8").replace("when: [create], fields: [gear]", wrong)
     licence.write_text(text, encoding="utf-8")
     with pytest.raises(Misconfigured):

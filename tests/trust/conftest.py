@@ -237,6 +237,7 @@ class Service:
     relying_party: RelyingParty
     secret: str
     seal_token: str
+    log: Path
 
     @property
     def anchors(self) -> list[x509.Certificate]:
@@ -276,8 +277,9 @@ def service(
         "TRUST_TEST_URL": base_url,
     }
     command = [sys.executable, str(Path(__file__).with_name("serve_trust.py")), str(port)]
-    with running("", port, folder / "trust.log", environment, command):
-        yield Service(centre, base_url, party, secret, token)
+    log = folder / "trust.log"
+    with running("", port, log, environment, command):
+        yield Service(centre, base_url, party, secret, token, log)
 
 
 @contextmanager

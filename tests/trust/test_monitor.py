@@ -1,15 +1,15 @@
 """Whoever watches a log sees what is theirs, and sees when the log lies."""
 
-import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from tests.servers import serving
 
 from pencere.cli.commands import ca
 from pencere.kernel.canonical import canonical_json
@@ -76,7 +76,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     keystore.create("ledger")
     made = Server(LogSigner(keystore.signer("ledger")))
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = made.answer(self.path.removeprefix("/log/"))
             self.send_response(200 if content is not None else 404)
@@ -84,17 +84,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(content or b"")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    made.url = f"http://127.0.0.1:{httpd.server_address[1]}/log"
-    yield made
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+    with serving(Handler) as port:
+        made.url = f"http://127.0.0.1:{port}/log"
+        yield made
 
 
 @pytest.fixture

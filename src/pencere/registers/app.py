@@ -20,10 +20,11 @@ from pencere.registers import endpoints
 from pencere.registers.answers import sentences
 from pencere.registers.endpoints import guarded
 from pencere.registers.engine import open_registers
+from pencere.registers.event_port import EventPort
 from pencere.registers.lint import load_registers
 from pencere.registers.metrics import Metrics
 from pencere.registers.openapi import describe, describe_one
-from pencere.registers.outbox import EventPort, Outbox
+from pencere.registers.outbox import Outbox
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def create_app(config: Config) -> Starlette:
                 yield
                 return
             task = asyncio.create_task(Outbox(registers, config.events).run())
+            app.state.outbox = task
             try:
                 yield
             finally:
@@ -71,6 +73,7 @@ def create_app(config: Config) -> Starlette:
     app = Starlette(routes=_routes(), lifespan=lifespan)
     app.state.bearer = config.secret
     app.state.ledger = config.ledger
+    app.state.outbox = None
     app.state.metrics = Metrics()
     app.state.description = describe(definitions.values())
     app.state.descriptions = {code: describe_one(one) for code, one in definitions.items()}
@@ -107,11 +110,23 @@ async def _healthz(request: Request) -> Response:
     ]
     if request.app.state.ledger is not None:
         checks.append(request.app.state.ledger())
+    if request.app.state.outbox is not None:
+        checks.append(await _events(request))
     healthy = all(check["ok"] for check in checks)
     return JSONResponse({"healthy": healthy, "checks": checks}, 200 if healthy else 503)
 
 
+async def _events(request: Request) -> dict[str, object]:
+    """Dead events do not make the process ill: it would not be cured by a new start."""
+    if request.app.state.outbox.done():
+        return {"name": "events", "ok": False, "detail": "are not handed over"}
+    counts = await request.app.state.registers.events()
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return {"name": "events", "ok": True, "detail": told or "not counted"}
+
+
 async def _metrics(request: Request) -> Response:
+    request.app.state.metrics.tell_events(await request.app.state.registers.events())
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 

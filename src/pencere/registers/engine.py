@@ -17,7 +17,7 @@ import asyncpg
 
 from pencere.kernel.clock import Clock, as_utc, local_date
 from pencere.kernel.errors import Invalid, Missing, Refused, Unavailable
-from pencere.registers import store
+from pencere.registers import outbox_rows, store
 from pencere.registers.caller import Caller
 from pencere.registers.definition import Definition
 from pencere.registers.keys import asked_value
@@ -173,6 +173,14 @@ class Registers:
                 return bool(await connection.fetchval("select true"))
         except Unavailable:
             return False
+
+    async def events(self) -> dict[str, int]:
+        """Return how many events wait and how many are dead; nothing without the database."""
+        try:
+            async with self.connection() as connection:
+                return await outbox_rows.counts(connection)
+        except Unavailable:
+            return {}
 
 
 _GONE = (

@@ -2,10 +2,12 @@
 
     events:
       residence-changed: {when: [create, amend], fields: [kind, region]}
+      person-born: {when: [create], purposes: [register-birth], fields: [born]}
       person-died: {when: [amend], becomes: died, fields: [died]}
 
-`becomes`: only a write by which the field gets a value that it had not. `fields`: what the event
-says; the person is said beside it.
+`purposes`: only a write for one of them; a record is created for more reasons than a birth.
+`becomes`: only a write by which the field gets a value that it had not; `loses`: by which it has
+none any more. `fields`: what the event says; the person is said beside it.
 """
 
 from collections.abc import Mapping
@@ -14,25 +16,31 @@ from dataclasses import dataclass
 from pencere.kernel.datafile import Node
 
 _OPS = ("create", "amend", "correct", "annul")
+_KEYS = ("when", "purposes", "becomes", "loses", "fields")
 
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """One type of event of a register."""
+    """One type of event of a register. `purposes` is empty when any will do."""
 
     type: str
     on: frozenset[str]
+    purposes: frozenset[str]
     becomes: str | None
+    loses: str | None
     fields: tuple[str, ...]
 
     def content(
-        self, op: str, before: Mapping[str, object], after: Mapping[str, object]
+        self, op: str, purpose: str, before: Mapping[str, object], after: Mapping[str, object]
     ) -> dict[str, object] | None:
         """Return what the event says, or None when the write is none of it."""
-        if op not in self.on:
+        if op not in self.on or (self.purposes and purpose not in self.purposes):
             return None
         field = self.becomes
         if field is not None and (after.get(field) is None or before.get(field) == after[field]):
+            return None
+        field = self.loses
+        if field is not None and (before.get(field) is None or after.get(field) is not None):
             return None
         return {name: after[name] for name in self.fields if after.get(name) is not None}
 
@@ -41,19 +49,28 @@ def read_events(top: Node, fields: tuple[str, ...]) -> tuple[EventRule, ...]:
     """Read the events of a definition.
 
     Raises:
-        Misconfigured: an operation or field that is none.
+        Misconfigured: an operation or field that is none, or a key that nobody reads.
     """
     if not top.has("events"):
         return ()
-    found = []
-    for name, node in top.children("events").items():
-        on, said = node.strings("when", ("create",)), node.strings("fields", fields[:1])
-        becomes = node.string("becomes", fields[0]) if node.has("becomes") else None
-        if not on or not set(on) <= set(_OPS):
-            raise node.wrong("when", list(_OPS))
-        if not set(said) <= set(fields):
-            raise node.wrong("fields", list(fields[:2]))
-        if becomes is not None and becomes not in fields:
-            raise node.wrong("becomes", fields[0])
-        found.append(EventRule(name, frozenset(on), becomes, said))
-    return tuple(found)
+    return tuple(_rule(name, node, fields) for name, node in top.children("events").items())
+
+
+def _rule(name: str, node: Node, fields: tuple[str, ...]) -> EventRule:
+    for key in node.values:
+        if key not in _KEYS:
+            raise node.wrong(str(key), f"one of {', '.join(_KEYS)}")
+    on, said = node.strings("when", ("create",)), node.strings("fields", fields[:1])
+    if not on or not set(on) <= set(_OPS):
+        raise node.wrong("when", list(_OPS))
+    if not set(said) <= set(fields):
+        raise node.wrong("fields", list(fields[:2]))
+    purposes = node.strings("purposes", ("register-birth",))
+    changes = {}
+    for key in ("becomes", "loses"):
+        changes[key] = node.string(key, fields[0]) if node.has(key) else None
+        if changes[key] is not None and changes[key] not in fields:
+            raise node.wrong(key, fields[0])
+    return EventRule(
+        name, frozenset(on), frozenset(purposes), changes["becomes"], changes["loses"], said
+    )

@@ -10,6 +10,7 @@ from jsonschema.exceptions import SchemaError
 from pencere.countries import Country
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
+from pencere.kernel.yamltext import line_of
 from pencere.registers.definition import Definition, read_definition, register_files
 
 
@@ -25,7 +26,13 @@ class Finding:
 
     def as_error(self) -> Misconfigured:
         """Return it as the error that stops a start."""
-        return Misconfigured(file=self.file, key=self.key, value=self.value, example=self.example)
+        return Misconfigured(
+            file=self.file,
+            line=line_of(self.file, self.key),
+            key=self.key,
+            value=self.value,
+            example=self.example,
+        )
 
 
 def load_registers(country: Country) -> Mapping[str, Definition]:
@@ -168,10 +175,20 @@ def _subject(definition: Definition, country: Country) -> Iterator[_Problem]:
             yield f"keys.{key.name}.fields", key.fields, "a person is one field", [subject]
 
 
+def _events(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    written = sorted({purpose for one in definition.writers for purpose in one.purposes})
+    for rule in definition.events:
+        for purpose in sorted(rule.purposes - set(written)):
+            message = "nobody writes for this purpose, so it never happens"
+            yield f"events.{rule.type}.purposes", purpose, message, written
+
+
 _RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
     _place,
     _schema,
     _fields,
     _purposes,
     _subject,
+    _events,
 )

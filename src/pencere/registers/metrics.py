@@ -1,11 +1,11 @@
 """What operators watch: how many calls, how they ended, how long they took."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 @dataclass
@@ -29,6 +29,18 @@ class Metrics:
         self._seconds = Histogram(
             "pencere_registers_call_seconds", "Time of a call", ["call"], registry=self._registry
         )
+
+        self._events = Gauge(
+            "pencere_registers_events",
+            "Events that the node does not have, by state: waiting, dead",
+            ["state"],
+            registry=self._registry,
+        )
+
+    def tell_events(self, counts: Mapping[str, int]) -> None:
+        """Set how many events wait and how many are dead."""
+        for state, count in counts.items():
+            self._events.labels(state).set(count)
 
     @contextmanager
     def timed(self, call: str) -> Iterator[Outcome]:

@@ -1,37 +1,29 @@
-"""Hands the events of writes to the gateway's node, in order, until it has them."""
+"""Hands the events of writes to the gateway's node, until it has them. docs/specs/registers.md.
+
+Each system has a turn of its own, so that one whose events are not taken delays nobody else. The
+note that the node has an event follows the sending: whoever is killed between the two sends it
+again, under the key by which the node knows it.
+"""
 
 import asyncio
-import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import asyncpg
 import httpx
 
+from pencere.kernel.errors import Unavailable
+from pencere.registers import outbox_rows as rows
 from pencere.registers.engine import Registers
+from pencere.registers.event_port import EventPort, Verdict
+from pencere.registers.store import Connection
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
-_LONGEST_S = 30.0
 _GROUP = 50
 _TIMEOUT_S = 10.0
-_ACCEPTED = 202
-# One process at a time hands over, so that events keep their order.
-_TURN = "select pg_try_advisory_xact_lock(hashtextextended('registers event outbox', 0))"
-_NEXT = "select * from registers.event_outbox order by id limit $1"
-
-
-@dataclass(frozen=True)
-class EventPort:
-    """The node's port for information systems, and the key of each system that publishes.
-
-    Systems are `body/system`; `state` stands before them: instance and class.
-    """
-
-    url: str
-    state: str
-    keys: Mapping[str, str] = field(repr=False)
+# Each holds a connection of the pool, whose others are for questions. Systems take turns at them.
+_AT_ONCE = 4
+_GONE = (Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class Outbox:
@@ -40,57 +32,83 @@ class Outbox:
     def __init__(self, registers: Registers, port: EventPort) -> None:
         self._registers = registers
         self._port = port
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._working: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Hand over what waits; a node that is away is asked again, later and later."""
-        wait_s = _LOOK_S
+        """Hand over what waits; a database that is away is waited for."""
         async with httpx.AsyncClient(base_url=self._port.url, timeout=_TIMEOUT_S) as node:
-            while True:
-                try:
-                    sent, is_stuck = await self.hand_over(node)
-                except (httpx.HTTPError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    log.warning("events_not_handed_over")
-                    sent, is_stuck = 0, True
-                wait_s = min(wait_s * 2, _LONGEST_S) if is_stuck and not sent else _LOOK_S
-                if sent < _GROUP:
-                    await asyncio.sleep(wait_s)
+            try:
+                while True:
+                    await self._look(node)
+                    await asyncio.sleep(_LOOK_S)
+            finally:
+                tasks = list(self._working.values())
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def hand_over(self, node: httpx.AsyncClient) -> tuple[int, bool]:
-        """Hand over a group; return how many the node took, and whether one is stuck.
+    async def hand_over(self, node: httpx.AsyncClient, system: str) -> int:
+        """Hand over a group of the system's events; return how many were settled.
 
-        What one system cannot get rid of does not hold up the others.
+        0 when there is nothing more to do now: another process has the system's turn, or the
+        node takes nothing of it.
         """
-        sent, stuck = 0, set[str]()
-        async with self._registers.connection() as connection, connection.transaction():
-            if not await connection.fetchval(_TURN):
-                return 0, False
-            for row in await connection.fetch(_NEXT, _GROUP):
-                if row["system"] in stuck:
-                    continue
-                if not await self._post(node, row):
-                    stuck.add(row["system"])
-                    continue
-                await connection.execute(
-                    "delete from registers.event_outbox where id = $1", row["id"]
-                )
-                sent += 1
-        return sent, bool(stuck)
+        settled = 0
+        async with self._registers.connection() as connection:
+            if not await rows.take_turn(connection, system):
+                return 0
+            now = self._registers.clock.now()
+            for row in await rows.next_events(connection, system, now, _GROUP):
+                if not await self._one(node, connection, row):
+                    return 0
+                if settled == 0:
+                    await rows.open_way(connection, system)
+                settled += 1
+        return settled
 
-    async def _post(self, node: httpx.AsyncClient, row: asyncpg.Record) -> bool:
-        headers = {
-            "X-Road-Client": f"{self._port.state}/{row['system']}",
-            "Pencere-Client-Key": self._port.keys.get(row["system"], ""),
-            "Idempotency-Key": row["key"],
-            "Content-Type": "application/json",
-        }
-        if row["person"]:
-            headers["Pencere-Person"] = row["person"]
-        data = row["data"]
-        body = data if isinstance(data, str) else json.dumps(data)
-        answer = await node.post(f"/events/{row['type']}", headers=headers, content=body)
-        if answer.status_code != _ACCEPTED:
-            log.error(
-                "event_not_taken type=%s status=%s code=%s",
-                row["type"], answer.status_code, answer.headers.get("X-Road-Error", ""),
-            )  # fmt: skip
-        return answer.status_code == _ACCEPTED
+    async def _look(self, node: httpx.AsyncClient) -> None:
+        try:
+            async with self._registers.connection() as connection:
+                due = await rows.due_systems(connection, self._registers.clock.now())
+        except _GONE as problem:
+            log.warning("events_not_read reason=%s", type(problem).__name__)
+            return
+        for system in due:
+            if system not in self._working:
+                task = asyncio.create_task(self._work(node, system))
+                self._working[system] = task
+
+    async def _work(self, node: httpx.AsyncClient, system: str) -> None:
+        try:
+            is_more = True
+            while is_more:
+                async with self._slots:
+                    is_more = await self.hand_over(node, system) > 0
+        except _GONE as problem:
+            log.warning("events_not_handed_over reason=%s", type(problem).__name__)
+        finally:
+            del self._working[system]
+
+    async def _one(
+        self, node: httpx.AsyncClient, connection: Connection, row: asyncpg.Record
+    ) -> bool:
+        """Post one event and note what came of it; return false when the way is closed."""
+        answer = await self._port.post(node, rows.event_of(row))
+        now, is_dead = self._registers.clock.now(), False
+        match answer.verdict:
+            case Verdict.TAKEN:
+                await rows.note_taken(connection, row)
+            case Verdict.LATER:
+                is_dead = not await rows.note_later(connection, row, now, answer.reason)
+            case Verdict.NEVER:
+                await rows.note_never(connection, row, now, answer.reason)
+                is_dead = True
+            case Verdict.CLOSED:
+                died = await rows.close_way(connection, row["system"], now, answer.reason)
+                log.warning("events_not_taken system=%s reason=%s dead=%d",
+                            row["system"], answer.reason, died)  # fmt: skip
+                return False
+        if is_dead:
+            log.error("event_dead key=%s reason=%s", row["key"], answer.reason)
+        return True

@@ -371,6 +371,7 @@ async def keep_event(  # noqa: PLR0913  # an event is all of these
     *,
     system: str,
     type: str,  # noqa: A002  # the word of the protocol
+    record: int,
     key: str,
     person: str | None,
     data: Mapping[str, object],
@@ -378,7 +379,9 @@ async def keep_event(  # noqa: PLR0913  # an event is all of these
 ) -> None:
     """Keep an event until the node has it."""
     await connection.execute(
-        "insert into registers.event_outbox (system, type, key, person, data, at)"
-        " values ($1, $2, $3, $4, $5, $6)",
-        system, type, key, person, json.dumps(data), at,
+        "with way as (insert into registers.event_way (system) values ($1) on conflict do nothing)"
+        " insert into registers.event_outbox"
+        " (system, type, record, key, person, data, at, since, next_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $7, $7)",
+        system, type, record, key, person, json.dumps(data), at,
     )  # fmt: skip

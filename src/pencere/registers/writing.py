@@ -297,12 +297,13 @@ class _Writing:
         definition = self.register.definition
         system, _, _ = definition.code.partition("/")
         for rule in definition.events:
-            said = rule.content(version.op, before, version.data)
+            said = rule.content(version.op, version.purpose, before, version.data)
             if said is not None:
                 await store.keep_event(
                     self.connection,
                     system=f"{definition.owner}/{system}",
                     type=rule.type,
+                    record=version.record,
                     key=f"{definition.code}/{version.record}/{version.version}/{rule.type}",
                     person=str(version.data[definition.subject]) if definition.subject else None,
                     data=said,

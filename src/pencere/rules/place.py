@@ -8,6 +8,7 @@ from typing import Self
 
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
+from pencere.kernel.yamltext import line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,13 @@ class Place:
 
     def wrong(self, name: str, *, example: object) -> Misconfigured:
         """Return the error for a value here that is not valid."""
+        key = self.key(name)
         return Misconfigured(
-            file=self.file, key=self.key(name), value=self.content.get(name), example=example
+            file=self.file,
+            line=line_of(self.file, key),
+            key=key,
+            value=self.content.get(name),
+            example=example,
         )
 
     def has(self, name: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from pencere.kernel.errors import Misconfigured
+from pencere.kernel.yamltext import check_depth
 
 MAX_BYTES = 1024 * 1024
 
@@ -59,12 +60,15 @@ def load_yaml(path: Path, *, example: object = "a mapping") -> Mapping[str, obje
             file=path, key="(file)", value=f"{len(content)} bytes", example="1 MiB or less"
         )
     try:
+        check_depth(content)
         value = yaml.load(content, Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}" if mark is not None else "(file)"
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise Misconfigured(file=path, key=line, value=problem, example=example) from error
+        line = mark.line + 1 if mark is not None else None
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        raise Misconfigured(
+            file=path, line=line, key="(file)", value=problem, example=example
+        ) from error
     if not isinstance(value, dict):
         raise Misconfigured(file=path, key="(file)", value=type(value).__name__, example=example)
     return value

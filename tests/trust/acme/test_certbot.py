@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from tests.trust.acme.conftest import Listener
+from tests.trust.acme.listener import Listener
 from tests.trust.conftest import openssl, write_pem
 
 from pencere.trust import store

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs7,
 )
-from tests.trust.acme.conftest import Listener
+from tests.trust.acme.listener import Listener
 from tests.trust.conftest import openssl
 
 from pencere.kernel.clock import FixedClock

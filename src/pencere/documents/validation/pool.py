@@ -90,7 +90,8 @@ class _Worker:
         pipe = self._process.stdin
         left = memoryview(content)
         while left:
-            if pipe is None or not select.select([], [pipe], [], deadline - time.monotonic())[1]:
+            left_s = deadline - time.monotonic()
+            if pipe is None or left_s <= 0 or not select.select([], [pipe], [], left_s)[1]:
                 raise _Stopped("verification.took_too_long")
             left = left[os.write(pipe.fileno(), left[:65_536]) :]
 

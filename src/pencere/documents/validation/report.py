@@ -130,6 +130,10 @@ class FileReport:
     is_signed: bool
 
 
+# The form of an evidence container of the gateway.
+EXCHANGE = "exchange"
+
+
 @dataclass(frozen=True)
 class Report:
     """What a file is. `sha256` is that of the file; signatures are in the order of signing.

@@ -214,7 +214,8 @@ class State:
                 if seen is not None or left <= 0:
                     return seen
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), min(left, LOOKED_EVERY_S))
+                    async with asyncio.timeout(min(left, LOOKED_EVERY_S)):
+                        await event.wait()
                 event.clear()
 
 

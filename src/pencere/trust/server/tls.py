@@ -33,6 +33,9 @@ MOST_CONNECTIONS = 256
 HANDSHAKE_S = 10.0
 REQUEST_S = 20.0
 ANSWER_S = 60.0
+# How much of a body, and how long, a machine that was refused may send on, to be told so.
+LINGER_BYTES = 16 * 1024 * 1024
+LINGER_S = 5.0
 UPKEEP_S = 10.0
 RENEWAL_LOOK_S = 3600.0
 # TLS 1.2 with forward secrecy and authenticated encryption only (RFC 9325 section 4.2).
@@ -224,7 +227,8 @@ class TlsListener:
                 read = await _read_request(reader)
         except _Refusal as refusal:
             writer.write(_head(refusal.status, [(b"content-length", b"0")], keep=False))
-            await writer.drain()
+            # A body may come from anybody in good faith; a head twice too large does not.
+            await _let_end(reader, writer, LINGER_BYTES if refusal.status == 413 else LARGEST_HEAD)
             return False
         if read is None:
             return False
@@ -259,6 +263,25 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[_Head, bool] | No
             raise _Refusal(413)
     head.method = parser.get_method().decode("ascii")
     return head, bool(parser.should_keep_alive())
+
+
+async def _let_end(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_bytes: int
+) -> None:
+    """Drop what a refused machine still sends: who is cut off meanwhile does not see why.
+
+    RFC 9112 section 9.6.
+    """
+    left = most_bytes
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            await writer.drain()
+            while left > 0:
+                piece = await reader.read(65_536)
+                if not piece:
+                    return
+                left -= len(piece)
+    writer.transport.abort()
 
 
 async def _ask(

@@ -40,10 +40,7 @@ def serve(make_app: Callable[[int], Starlette], host: str, port: int, *, workers
     for worker in range(workers):
         running[_start(make_app, worker, host, port)] = worker
     while running:
-        try:
-            pid, status = os.wait()
-        except InterruptedError:  # pragma: no cover  # PEP 475 waits again by itself
-            continue
+        pid, status = os.wait()
         worker = running.pop(pid)
         if not stopping:
             log.error("trust_worker_ended worker=%d status=%d", worker, status)

@@ -40,6 +40,7 @@ from pencere.documents.validation.judging import party, path_steps
 from pencere.documents.validation.process import SIGNER_REASONS
 from pencere.documents.validation.processing import Demands
 from pencere.documents.validation.report import (
+    EXCHANGE,
     Report,
     SignatureReport,
     StampReport,
@@ -52,7 +53,6 @@ from pencere.ledger.proofs import leaf_hash, verify_inclusion
 from pencere.ledger.verify import verify_entry
 from pencere.trust import signed_json
 
-FORM = "exchange"
 _FROM_FORMAT = {
     "format.too_large": "file.too_large",
     "format.dangerous": "file.dangerous",
@@ -124,7 +124,7 @@ class _Case(SealedContainer):
             *(one for signature in signatures for one in signature.reasons),
             *(one for stamp in stamps if stamp is not None for one in stamp.reasons),
         )
-        return self._report(sha256, reasons, signatures, stamps, FORM)
+        return self._report(sha256, reasons, signatures, stamps, EXCHANGE)
 
     # Times
 
