@@ -9,7 +9,7 @@ import pytest
 from pencere.countries import Country
 from pencere.services.definition import load
 from pencere.services.lints import Surroundings
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from pencere.kernel.errors import Conflict, Invalid
 from pencere.kernel.working_days import WorkingCalendar
 from pencere.services.clock import LegalClock
-from pencere.services.model import TermUnit
+from pencere.services.model.common import TermUnit
 
 # Friday 20 November 2026; Monday 9 November is a holiday here.
 FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (date(2026, 11, day) for day in (20, 23, 24, 25))

@@ -10,7 +10,7 @@ from pencere.countries import Country
 from pencere.kernel.errors import Misconfigured
 from pencere.services import commands
 from pencere.services.bpmn import export_bpmn
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pencere.countries import Country
 from pencere.kernel.errors import Misconfigured
 from pencere.services.definition import load
 from pencere.services.lints import Surroundings, lint
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 Spoil = Callable[[str, str], Path]
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_not_yaml_is_named_with_its_line(permit: Definition) -> N
     with pytest.raises(Misconfigured) as caught:
         load(permit.folder)
 
-    assert caught.value.facts["key"] == "line 2"
+    assert (caught.value.facts["line"], caught.value.facts["key"]) == (2, "(file)")
 
 
 @pytest.mark.parametrize(

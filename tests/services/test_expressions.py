@@ -6,7 +6,7 @@ import pytest
 
 from pencere.kernel.errors import Invalid
 from pencere.services.expressions import Absent, compiled, evaluate, holds, holds_if_known, paths
-from pencere.services.model import Expression
+from pencere.services.model.common import Expression
 
 
 def of(source: str) -> Expression:

@@ -9,14 +9,9 @@ import pytest
 from pencere.kernel.text import Text
 from pencere.services import forms
 from pencere.services.forms import FieldErrors, Upload
-from pencere.services.model import (
-    Choice,
-    Definition,
-    Expression,
-    Must,
-    Question,
-    QuestionType,
-)
+from pencere.services.model.common import Expression
+from pencere.services.model.definition import Definition
+from pencere.services.model.question import Choice, Must, Question, QuestionType
 
 ASK = Text("Sual", "Question", "Вопрос")
 CONTEXT: dict[str, object] = {"answers": {}, "facts": {}, "today": date(2026, 11, 20)}

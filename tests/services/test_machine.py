@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from pencere.kernel.errors import Conflict, Invalid, PencereError
+from pencere.kernel.errors import Conflict, Invalid, PencereError, Refused
 from pencere.kernel.working_days import WorkingCalendar
 from pencere.services import machine
 from pencere.services.case import Actor, Case, Outcome
-from pencere.services.model import Definition, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
 
 AT = datetime(2026, 11, 2, 6, tzinfo=UTC)
 AROUND: dict[str, Any] = {
@@ -113,6 +114,29 @@ def test_four_eyes_are_of_two_people(permit: Definition, review: Case) -> None:
     assert granted.case.state == "granted"
     assert granted.case.decision is not None
     assert (granted.case.decision.by, granted.case.decision.confirmed_by) == ("O", "P")
+
+
+def test_what_a_head_proposes_another_head_confirms(permit: Definition, review: Case) -> None:
+    state = permit.states["review"]
+    by_head = replace(
+        permit,
+        states={
+            **permit.states,
+            "review": replace(
+                state, actions=(replace(state.actions[0], by=Role.HEAD), *state.actions[1:])
+            ),
+        },
+    )
+    head = Actor("H", frozenset({Role.HEAD}))
+    proposed = machine.act(by_head, review, "grant", by=head, expected_version=2, **AROUND).case
+
+    with pytest.raises(Refused) as caught:
+        machine.confirm(by_head, proposed, by=SECOND, expected_version=3, **AROUND)
+    other = Actor("K", frozenset({Role.HEAD}))
+    done = machine.confirm(by_head, proposed, by=other, expected_version=3, **AROUND)
+
+    assert caught.value.facts == {"role": "head"}
+    assert done.case.state == "granted"
 
 
 def test_effects_have_keys_and_wait_for_what_they_use(permit: Definition, review: Case) -> None:

@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 from pencere.kernel.errors import Conflict, Invalid
 from pencere.services.clock import LegalClock
-from pencere.services.model import Definition, Effect, Role, State
+from pencere.services.model.casework import Effect, State
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
 
 
 class Outcome(StrEnum):
@@ -104,7 +106,7 @@ class Event:
     """Something that happened, for the timeline.
 
     `kind`: submitted, entered, checked, acted, proposed, declined, clock_started, clock_paused,
-    clock_resumed, timer, silence.
+    clock_resumed, clock_restarted, timer, silence.
     """
 
     kind: str

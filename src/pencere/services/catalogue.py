@@ -12,7 +12,8 @@ from pencere.kernel.text import LANGUAGES, Text
 from pencere.rules.yamlfile import load_yaml
 from pencere.services import schemas
 from pencere.services.definition import FILE, load
-from pencere.services.model import Basis, Definition
+from pencere.services.model.common import Basis
+from pencere.services.model.definition import Definition
 from pencere.services.reading import Node
 
 MAX_VERSIONS = 100

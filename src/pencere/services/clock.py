@@ -12,7 +12,8 @@ from datetime import date, timedelta
 
 from pencere.kernel.errors import Conflict, Invalid
 from pencere.kernel.working_days import WorkingCalendar
-from pencere.services.model import Term, TermUnit
+from pencere.services.model.common import TermUnit
+from pencere.services.model.definition import Term
 
 
 def end_of_term(start: date, length: int, unit: TermUnit, calendar: WorkingCalendar) -> date:
@@ -36,6 +37,15 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Lengthened:
+    """The body lengthened the term on a day, on these grounds of the law's list."""
+
+    on: date
+    length: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LegalClock:
     """A term at work. `since` and `left` describe the present stretch."""
 
@@ -47,6 +57,7 @@ class LegalClock:
     deadline: date | None = None
     ended: date | None = None
     pauses: tuple[Pause, ...] = ()
+    lengthened: tuple[Lengthened, ...] = ()
 
     @classmethod
     def of(cls, term: Term) -> "LegalClock":
@@ -103,6 +114,45 @@ class LegalClock:
         deadline = end_of_term(on, self.left, unit, calendar)
         return replace(self, since=on, deadline=deadline, pauses=pauses)
 
+    def restart(self, on: date, calendar: WorkingCalendar) -> "LegalClock":
+        """Begin the whole term anew on the day the applicant completed what was missing.
+
+        What it was lengthened by counts no more; how often does. Whoever was late stays late.
+
+        Raises:
+            Conflict: `clock.not_paused`.
+        """
+        if self.deadline is None or self.left == 0:
+            return self.resume(on, calendar)
+        resumed = self.resume(on, calendar)
+        fresh = replace(resumed, started=None).start(on, calendar)
+        return replace(fresh, started=self.started)
+
+    def extend(
+        self, on: date, length: int, reasons: tuple[str, ...], calendar: WorkingCalendar
+    ) -> "LegalClock":
+        """Lengthen the term by so many of its own units, before its last day has passed.
+
+        Raises:
+            Conflict: `clock.not_started`, `clock.ended`, `clock.overdue`.
+        """
+        if self.ended is not None:
+            raise Conflict("clock.ended")
+        if self.deadline is None:
+            raise Conflict("clock.not_started")
+        if on > self.deadline if not self.is_paused else self.left == 0:
+            raise Conflict("clock.overdue")
+        longer = (*self.lengthened, Lengthened(on, length, reasons))
+        deadline = end_of_term(self.deadline, length, self.unit, calendar)
+        more = length if self.unit is TermUnit.WORKING_DAYS else (deadline - self.deadline).days
+        # While the clock stands the last day is not known: what is left when it runs on is.
+        return replace(
+            self,
+            left=self.left + more,
+            deadline=self.deadline if self.is_paused else deadline,
+            lengthened=longer,
+        )
+
     def end(self, on: date) -> "LegalClock":
         """Return the clock of a decided case; `was_kept` then says whether in time."""
         return replace(self, ended=on)
@@ -147,6 +197,10 @@ class LegalClock:
                 {"since": _iso(p.since), "until": _iso(p.until), "reason": p.reason}
                 for p in self.pauses
             ],
+            "lengthened": [
+                {"on": _iso(one.on), "length": one.length, "reasons": list(one.reasons)}
+                for one in self.lengthened
+            ],
         }
 
     @classmethod
@@ -158,7 +212,8 @@ class LegalClock:
         """
         try:
             pauses = stored["pauses"]
-            if not isinstance(pauses, list):
+            lengthened = stored.get("lengthened", [])
+            if not isinstance(pauses, list) or not isinstance(lengthened, list):
                 raise Invalid("clock.corrupt")
             return cls(
                 length=int(str(stored["length"])),
@@ -171,6 +226,12 @@ class LegalClock:
                 pauses=tuple(
                     Pause(date.fromisoformat(p["since"]), _day(p["until"]), str(p["reason"]))
                     for p in pauses
+                ),
+                lengthened=tuple(
+                    Lengthened(
+                        date.fromisoformat(one["on"]), int(one["length"]), tuple(one["reasons"])
+                    )
+                    for one in lengthened
                 ),
             )
         except (KeyError, ValueError, TypeError) as error:

@@ -13,7 +13,7 @@ from pencere.services.catalogue import Catalogue
 from pencere.services.definition import FILE, load
 from pencere.services.fees import fee_for
 from pencere.services.lints import Finding, Surroundings, lint
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 from pencere.services.samples import sample_context
 from pencere.services.scaffold import new_service
 from pencere.services.search import Hit, Index

@@ -12,7 +12,9 @@ from types import MappingProxyType
 from pencere.kernel.errors import Invalid
 from pencere.kernel.text import Text
 from pencere.services.expressions import evaluate
-from pencere.services.model import Definition, Effect, EffectKind, Expression
+from pencere.services.model.casework import Effect, EffectKind
+from pencere.services.model.common import Expression
+from pencere.services.model.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)

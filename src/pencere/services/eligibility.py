@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pencere.kernel.text import Text
 from pencere.services.expressions import holds
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)

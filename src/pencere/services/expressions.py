@@ -18,7 +18,7 @@ sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 import cel  # noqa: E402
 
 from pencere.kernel.errors import Invalid, PencereError  # noqa: E402
-from pencere.services.model import Expression  # noqa: E402
+from pencere.services.model.common import Expression  # noqa: E402
 
 MAX_LENGTH = 1000
 # Each macro walks a list; two in each other over lists of MAX_ITEMS are still milliseconds.
@@ -26,7 +26,9 @@ MAX_MACROS = 2
 MAX_ITEMS = 500
 MAX_DEPTH = 12
 
-VARIABLES = frozenset({"applicant", "facts", "answers", "today", "record", "effects", "case"})
+VARIABLES = frozenset(
+    {"applicant", "facts", "answers", "today", "record", "effects", "case", "row"}
+)
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -71,11 +73,27 @@ def age(born: object, on: object) -> int:
     return end.year - start.year - ((end.month, end.day) < (start.month, start.day))
 
 
+def total(items: object, column: object = None) -> int:
+    """Return the sum of whole numbers, or of a column of a table; of nothing it is 0.
+
+    A macro copies what it has gathered at each step, so adding up 200 rows with one takes
+    27 ms; naming the column takes 2.
+    """
+    if not isinstance(items, list):
+        raise TypeError("sum takes a list")
+    if column is not None:
+        items = [row[column] for row in items if isinstance(row, dict) and column in row]
+    if any(type(one) is not int for one in items):
+        raise TypeError("sum takes whole numbers")
+    return sum(items)
+
+
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "plus_days": plus_days,
     "plus_months": plus_months,
     "plus_years": plus_years,
     "age": age,
+    "sum": total,
 }
 
 _STANDARD_FUNCTIONS = frozenset(
@@ -122,8 +140,8 @@ def evaluate(expression: Expression, context: Mapping[str, object]) -> object:
     """
     program = compiled(expression.source)
     variables = {
-        name: _to_cel(context[name], 0, dates=name != "answers")
-        for name in VARIABLES
+        name: _to_cel(_read_of(context[name], members), 0, dates=name != "answers")
+        for name, members in _reads(expression.source).items()
         if name in context
     }
     try:
@@ -171,15 +189,50 @@ def paths(source: str) -> Iterator[tuple[str, ...]]:
             yield tuple(parts)
 
 
+@lru_cache(maxsize=4096)
+def _reads(source: str) -> Mapping[str, frozenset[str] | None]:
+    """Return the variables an expression reads, and of each the members; None: all of them.
+
+    A table of 200 rows is converted only for what reads it. What is read otherwise than by its
+    name with a dot is given whole, as is everything where a macro hides a variable.
+    """
+    used = compiled(source).references()["variables"]
+    found: dict[str, frozenset[str] | None] = dict.fromkeys(VARIABLES & set(used))
+    if _bound(source) & VARIABLES or any(mark in source for mark in ("r'", 'r"', '"""', "'''")):
+        return dict.fromkeys(VARIABLES)
+    members: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for root, *rest in paths(source):
+        if rest:
+            members.setdefault(root, set()).add(rest[0])
+        else:
+            whole.add(root)
+    for root in found:
+        if root in members and root not in whole:
+            found[root] = frozenset(members[root])
+    return found
+
+
+def _read_of(value: object, members: frozenset[str] | None) -> object:
+    if members is None or not isinstance(value, Mapping):
+        return value
+    return {name: value[name] for name in members if name in value}
+
+
 def _bound(source: str) -> set[str]:
     return set(
         re.findall(r"\.(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,", source)
     )
 
 
+_AS_THEY_ARE = frozenset({int, bool, float})
+
+
 def _to_cel(value: object, depth: int, *, dates: bool) -> object:
     if depth > MAX_DEPTH:
         raise Invalid("expression.value_too_deep", limit=MAX_DEPTH)
+    if type(value) in _AS_THEY_ARE or (type(value) is str and not dates):
+        return value  # most cells of a long table
     match value:
         case date() if not isinstance(value, datetime):
             return datetime(value.year, value.month, value.day, tzinfo=UTC)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pencere.kernel.text import Text
 from pencere.services.expressions import Absent, evaluate, holds_if_known
-from pencere.services.model import Fact, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Fact
 
 
 @dataclass(frozen=True, slots=True)

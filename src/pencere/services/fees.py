@@ -7,7 +7,7 @@ from datetime import date
 from pencere.kernel.money import Qepik
 from pencere.rules.law import Law
 from pencere.rules.trace import Line, Trace
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ from pencere.services.case import (
 )
 from pencere.services.clock import LegalClock, end_of_term
 from pencere.services.expressions import holds
-from pencere.services.model import Action, CheckKind, Definition, Role, Silence, State
+from pencere.services.model.casework import Action, CheckKind, State
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition, Silence
 
 MAX_COMMENT = 4000
 # A case never passes more states by itself than this; lints find the loop before.
@@ -132,6 +134,8 @@ def confirm(  # noqa: PLR0913 - each is named where it is called
     found = state.action(proposal.action)
     if found is None:
         raise Invalid("case.action_unknown", action=proposal.action, state=state.id)
+    if found.by is Role.HEAD and Role.HEAD not in by.roles:
+        raise Refused("case.role", role=Role.HEAD.value)
     refusal = _why_not(case, found, replace(by, roles=by.roles | {found.by}), context)
     if refusal is not None:
         raise refusal
@@ -295,6 +299,7 @@ class _Run:
     events: tuple[Event, ...] = ()
     effects: tuple[Planned, ...] = ()
     steps: int = 0
+    completed: bool = False  # by the applicant, who was asked for something
 
     def note(
         self,
@@ -317,6 +322,7 @@ class _Run:
     def decide(self, action: Action, decision: Decision) -> None:
         self.note("acted", by=decision.by, action=action.id, facts={"reasons": decision.reasons})
         self.case = replace(self.case, proposal=None, decision=decision)
+        self.completed = action.by is Role.APPLICANT
         self.enter(action.to, asks=action.ask_applicant)
 
     def answer(self, check: str, outcome: Outcome) -> None:
@@ -372,9 +378,12 @@ class _Run:
             self.case = replace(self.case, clock=clock)
             self.note("clock_paused")
         elif not state.clock_stops and clock.is_paused:
-            clock = clock.resume(today, self.calendar)
+            stood_in = self.definition.states.get(clock.pauses[-1].reason)
+            anew = self.completed and stood_in is not None and stood_in.clock_restarts
+            clock = (clock.restart if anew else clock.resume)(today, self.calendar)
             self.case = replace(self.case, clock=clock)
-            self.note("clock_resumed", facts={"due": clock.deadline})
+            kind = "clock_restarted" if anew else "clock_resumed"
+            self.note(kind, facts={"due": clock.deadline})
 
     def _plan(self, state: State) -> None:
         prefix = f"{self.case.number}:{self.case.entry}"

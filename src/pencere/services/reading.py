@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from pencere.rules.place import Place
 from pencere.services.expressions import VARIABLES
-from pencere.services.model import Expression
+from pencere.services.model.common import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from datetime import date, timedelta
 
 from pencere.registers.definition import Definition as Register
 from pencere.services.effects import Issue, prepare
-from pencere.services.model import Definition, Effect, EffectKind, Fact, Question, QuestionType
+from pencere.services.model.casework import Effect, EffectKind
+from pencere.services.model.definition import Definition, Fact
+from pencere.services.model.question import Question, QuestionType
+from pencere.services.places import Places
 
 SAMPLE_FIN = "5ABCDE1"
 _WORDS = {"family": "Məmmədova", "given": "Şəbnəm", "patronymic": "Əli qızı"}
@@ -23,27 +26,63 @@ def sample_context(
         "applicant": {"fin": SAMPLE_FIN, "phone": "+994501234567", "language": "az"},
         "facts": facts,
         "answers": {
-            question.id: sample_answer(question, today) for question in definition.questions
+            question.id: sample_answer(question, today)
+            for question in definition.questions
+            if question.type is not QuestionType.COMPUTED
         },
         "today": today,
     }
 
 
-def sample_answer(question: Question, today: date) -> object:
-    """Return an answer of the question's type."""
+def sample_answer(  # noqa: PLR0911, a table of types reads better than a variable
+    question: Question, today: date, places: Places | None = None
+) -> object:
+    """Return an answer of the question's type; `places` makes it one of the country."""
     values: dict[QuestionType, object] = {
         QuestionType.YES_NO: True,
-        QuestionType.TEXT: "Nümunə",
+        QuestionType.DECLARATION: True,
+        QuestionType.TEXT: "Nümunə"[: question.maximum].ljust(question.minimum or 0, "."),
+        QuestionType.EMAIL: "numune@example.az",
         QuestionType.DATE: today,
         QuestionType.NUMBER: question.minimum or 1,
+        QuestionType.DECIMAL: question.minimum or 10**question.decimals,
         QuestionType.MONEY: question.minimum or 100,
         QuestionType.PHONE: "+994501234567",
+        QuestionType.IBAN: "AZ21NABZ00000000137010001944",
         QuestionType.ADDRESS: "Bakı şəhəri, Nizami küçəsi 1",
     }
-    if question.type is QuestionType.ONE_OF:
-        return question.choices[0].value
     upload = {"id": "sample", "name": "foto.jpg", "media_type": "image/jpeg"}
-    return values.get(question.type, {**upload, "size_bytes": 100_000, "width": 413, "height": 531})
+    picture = {**upload, "size_bytes": 100_000, "width": 413, "height": 531}
+    match question.type:
+        case QuestionType.ONE_OF:
+            return question.choices[0].value
+        case QuestionType.MANY_OF:
+            return [choice.value for choice in question.choices[: question.minimum or 1]]
+        case QuestionType.TABLE:
+            row = {column.id: sample_answer(column, today, places) for column in question.columns}
+            return [row] * (question.minimum or 1)
+        case QuestionType.FILES:
+            return [picture] * (question.minimum or 1)
+        case QuestionType.COMPANY | QuestionType.PERSON | QuestionType.PLATE | QuestionType.VEHICLE:
+            return _sample_number(question, places)
+        case QuestionType.ADDRESS if question.regions:
+            code, names = next(iter(places.regions.items())) if places else ("", None)
+            line = {"line": "Nizami küçəsi 1"}
+            return {"region": code, "region_name": names.az, **line} if names else line
+        case QuestionType.POINT:
+            (south, north), (west, east) = places.bounds if places else ((0, 0), (0, 0))
+            return {"latitude": (south + north) // 2, "longitude": (west + east) // 2}
+        case _:
+            return values.get(question.type, picture)
+
+
+def _sample_number(question: Question, places: Places | None) -> object:
+    code = min(places.plate_codes) if places else "10"
+    numbers = {QuestionType.COMPANY: "1234567091", QuestionType.PERSON: SAMPLE_FIN}
+    number = numbers.get(question.type, f"{code}-AA-123")
+    if question.look_up is None:
+        return number
+    return {"number": number, "found": dict.fromkeys(question.look_up.show, "Nümunə")}
 
 
 def issued(definition: Definition, context: Mapping[str, object], today: date) -> list[Issue]:

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
 from pencere.kernel.errors import Misconfigured
+from pencere.kernel.yamltext import line_of
 
 
 @cache
@@ -83,7 +84,7 @@ def _misconfigured(error: ValidationError, file: Path) -> Misconfigured:
             example = _example_of(part)
     if isinstance(value, str | dict | list) and len(str(value)) > 120:
         value = str(value)[:117] + "..."
-    return Misconfigured(file=file, key=key, value=value, example=example)
+    return Misconfigured(file=file, line=line_of(file, key), key=key, value=value, example=example)
 
 
 def _example_of(part: Mapping[str, object]) -> object:

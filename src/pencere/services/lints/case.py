@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
-from pencere.services.model import (
-    CheckKind,
+from pencere.services.model.casework import CheckKind, State
+from pencere.services.model.common import Role, TermUnit
+from pencere.services.model.definition import (
     Definition,
     Payment,
-    Role,
     SignatureLevel,
     Silence,
-    State,
+    Term,
 )
 
 _EXAMPLE = "a state of this service"
@@ -107,6 +107,10 @@ def _clock(definition: Definition, _: Surroundings) -> Iterator[Problem]:
     term = definition.term
     if (term.silence is not Silence.NOTHING) != (term.silence_to is not None):
         yield "term.silence_to", term.silence_to, "silence and silence_to belong together", _EXAMPLE
+    yield from _extension(term)
+    is_short = term.unit is TermUnit.WORKING_DAYS and term.warn >= term.length
+    if term.warn and (is_short or not term.length):
+        yield "term.warn", term.warn, "a reminder comes before the term's last day", "warn: 1"
     kinds = {c.kind for state in definition.states.values() for c in state.checks}
     if term.starts == "paid" and CheckKind.PAYMENT not in kinds:
         yield "term.from", "paid", "no state checks the payment", "submitted"
@@ -120,11 +124,24 @@ def _clock(definition: Definition, _: Surroundings) -> Iterator[Problem]:
         key = f"case.states.{definition.initial}.checks"
         yield key, sorted(at_first), "the signature is not checked", "kind: signature"
     for state in definition.states.values():
+        if state.clock_restarts and all(a.by is not Role.APPLICANT for a in state.actions):
+            key = f"case.states.{state.id}.clock"
+            yield key, "restarts", "nobody completes anything here", "stopped"
         if state.clock_stops and not (
             state.after or any(a.by is Role.EXPERT for a in state.actions)
         ):
             key = f"case.states.{state.id}.after"
             yield key, None, "the clock could stand for ever", "{working_days: 10, to: lapsed}"
+
+
+def _extension(term: Term) -> Iterator[Problem]:
+    extend = term.extend
+    if extend is None:
+        return
+    if not term.length:
+        yield "term.extend", extend.length, "there is no term to lengthen", "no extend"
+    elif extend.unit is not term.unit:
+        yield "term.extend", extend.unit.value, "counts otherwise than the term", term.unit.value
 
 
 def _decisions(definition: Definition, _: Surroundings) -> Iterator[Problem]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pencere.kernel.errors import Invalid
 from pencere.services.expressions import compiled, paths
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
-from pencere.services.model import Definition, Effect, EffectKind, Expression
+from pencere.services.model.casework import Effect, EffectKind
+from pencere.services.model.common import Expression
+from pencere.services.model.definition import Definition
 
 APPLICANT_FIELDS = frozenset({"fin", "phone", "language"})
 CASE_FIELDS = frozenset({"number", "state", "decided_on", "reasons", "comment"})
@@ -23,6 +25,7 @@ class _Place:
     answers: frozenset[str]
     fact: str | None = None  # whose `only` this is
     effects: frozenset[str] = frozenset()
+    row: frozenset[str] = frozenset()  # columns of a table
 
 
 _BEFORE = frozenset({"applicant", "facts", "today"})
@@ -64,12 +67,22 @@ def _of_facts(definition: Definition) -> Iterator[_Place]:
 def _of_questions(definition: Definition, facts: frozenset[str]) -> Iterator[_Place]:
     asked: set[str] = set()
     for question in definition.questions:
-        for expression in (question.when, question.offer):
+        if question.prefill is not None:
+            yield _Place(question.prefill, _BEFORE, facts, frozenset())
+        section = definition.sections.get(question.section or "")
+        of_section = section.when if section is not None else None
+        for expression in (question.when, question.offer, question.value, of_section):
             if expression is not None:
                 yield _Place(expression, _FORM, facts, frozenset(asked))
+        before = frozenset(asked)
         asked.add(question.id)
         for must in question.must:
             yield _Place(must.that, _FORM, facts, frozenset(asked))
+        cells: set[str] = set()
+        for column in question.columns:
+            cells.add(column.id)
+            for must in column.must:
+                yield _Place(must.that, _FORM | {"row"}, facts, before, row=frozenset(cells))
 
 
 def _of_effect(effect: Effect) -> Iterator[Expression]:
@@ -101,6 +114,7 @@ def _reads(definition: Definition, around: Surroundings) -> Iterator[Problem]:
             "answers": dict.fromkeys(place.answers),
             "facts": {name: disclosed.get(name) for name in place.facts},
             "record": dict.fromkeys(disclosed.get(place.fact or "", RECORD_FIELDS)),
+            "row": dict.fromkeys(place.row),
             "effects": {name: written.get(name, frozenset()) for name in place.effects},
         }
         for path in paths(place.expression.source):

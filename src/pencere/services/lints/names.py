@@ -1,10 +1,10 @@
 """Names: everything a definition names exists, and every id in it is unique."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
-from pencere.services.model import Definition, Effect, EffectKind, QuestionType
+from pencere.services.model.casework import Effect, EffectKind
+from pencere.services.model.definition import Definition
 
 
 def _bodies(definition: Definition, around: Surroundings) -> Iterator[Problem]:
@@ -30,6 +30,8 @@ def _acts(definition: Definition, around: Surroundings) -> Iterator[Problem]:
                 (f"case.states.{state.id}.actions.{action.id}.reasons", reason.basis.act)
                 for reason in action.reasons
             ]
+    if definition.term.extend is not None:
+        named += [("term.extend.reasons", one.basis.act) for one in definition.term.extend.reasons]
     for key, act in named:
         if act not in known:
             yield key, act, "no such act", min(known, default="")
@@ -117,33 +119,6 @@ def _write(effect: Effect, around: Surroundings) -> Iterator[Problem]:
         yield "write", effect.register, "writes nothing", "annul or create"
 
 
-def _questions(definition: Definition, _: Surroundings) -> Iterator[Problem]:
-    counted = Counter(question.id for question in definition.questions)
-    for question_id, times in counted.items():
-        if times > 1:
-            yield "questions", question_id, "stands twice", "an id of its own"
-    fields = Counter(field for q in definition.questions for field in q.fields())
-    for field, times in fields.items():
-        if times > 1 and field not in counted:
-            yield "questions", field, "two questions have a field of this name", "another id"
-    for index, question in enumerate(definition.questions):
-        if question.offer is not None and question.type is not QuestionType.ADDRESS:
-            yield f"questions.{index}.offer", question.id, "only an address offers", "address"
-    asked = {
-        (f"case.states.{state.id}.asks", name)
-        for state in definition.states.values()
-        for name in state.asks
-    } | {
-        (f"case.states.{state.id}.actions.{action.id}.ask_applicant", name)
-        for state in definition.states.values()
-        for action in state.actions
-        for name in action.ask_applicant
-    }
-    for key, name in sorted(asked):
-        if name not in counted:
-            yield key, name, "no such question", min(counted, default="a question")
-
-
 def _documents(definition: Definition, _: Surroundings) -> Iterator[Problem]:
     if definition.result not in definition.documents:
         yield "result", definition.result, "no such document", min(definition.documents)
@@ -168,6 +143,5 @@ NAME_RULES: tuple[Rule, ...] = (
     _fee,
     _purposes,
     _writes,
-    _questions,
     _documents,
 )

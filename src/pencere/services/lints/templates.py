@@ -7,7 +7,7 @@ from pencere.documents.make import TemplateError, make_pdf
 from pencere.kernel.errors import PencereError
 from pencere.kernel.text import LANGUAGES
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 from pencere.services.samples import issued, sample_context
 
 # A code of the right form: templates are tried, nothing is issued.

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 
 from pencere.kernel.text import Text
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _LETTER = re.compile(r"[^\W\d_]")

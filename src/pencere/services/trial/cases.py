@@ -9,7 +9,8 @@ from pencere.rules.yamlfile import load_yaml
 from pencere.services import forms, schemas
 from pencere.services.eligibility import NotEligible
 from pencere.services.lints.surroundings import Surroundings
-from pencere.services.model import Definition, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
 from pencere.services.trial.story import Story, begin
 
 FILE = "cases.yaml"
@@ -37,21 +38,24 @@ def run_cases(definition: Definition, around: Surroundings) -> list[CaseResult]:
     """
     file = definition.folder / FILE
     content = schemas.check(load_yaml(file, example="cases: [...]"), "cases", file)
-    common = content.get("given", {})
     cases = content["cases"]
     return [
-        _run(definition, around, case, common if isinstance(common, Mapping) else {})
+        _run(definition, around, case, given_of(content, case))
         for case in (cases if isinstance(cases, list) else [])
     ]
+
+
+def given_of(content: Mapping[str, object], case: Mapping[str, object]) -> dict[str, object]:
+    """Return what is given in a case, laid over what the file gives to all."""
+    return _merged(_mapping(content, "given"), _mapping(case, "given"))
 
 
 def _run(
     definition: Definition,
     around: Surroundings,
     case: Mapping[str, object],
-    common: Mapping[str, object],
+    given: Mapping[str, object],
 ) -> CaseResult:
-    given = _merged(common, _mapping(case, "given"))
     try:
         on = date.fromisoformat(str(case["on"]))
         story = begin(definition, around, on, given)
@@ -97,7 +101,7 @@ def _told(story: Story, case: Mapping[str, object], answers: Mapping[str, object
 def _step(story: Story, step: Mapping[str, object]) -> Iterator[str]:
     refused = step.get("refused")
     try:
-        _act(story, step)
+        take_step(story, step)
     except PencereError as error:
         if error.code != refused:
             yield f"step {dict(step)}: {error}"
@@ -106,7 +110,12 @@ def _step(story: Story, step: Mapping[str, object]) -> Iterator[str]:
         yield f"step {dict(step)}: was not refused"
 
 
-def _act(story: Story, step: Mapping[str, object]) -> None:
+def take_step(story: Story, step: Mapping[str, object]) -> None:
+    """Let happen what a step of cases.yaml says.
+
+    Raises:
+        PencereError: the engine refuses it.
+    """
     if "days" in step:
         story.pass_days(int(str(step["days"])))
     for verdict in ("confirm", "decline"):

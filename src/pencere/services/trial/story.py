@@ -6,12 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pencere.kernel.errors import Invalid
 from pencere.kernel.working_days import WorkingCalendar
-from pencere.services import eligibility, facts, forms, machine
+from pencere.services import eligibility, facts, forms, machine, prefill
+from pencere.services.answers import from_stored
 from pencere.services.case import Actor, Case, Event, Outcome, Planned, Transition
 from pencere.services.effects import Issue, Refund, Tell, Write, prepare
 from pencere.services.fees import Fee, fee_for
 from pencere.services.lints.surroundings import Surroundings
-from pencere.services.model import CheckKind, Definition, Question, QuestionType, Role
+from pencere.services.model.casework import CheckKind
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
+from pencere.services.model.question import UPLOADS, Question
+from pencere.services.places import Places
 from pencere.services.samples import SAMPLE_FIN, sample_answer
 from pencere.services.trial.registers import Registers
 
@@ -58,6 +63,7 @@ class Story:
             "facts": self.facts,
             "answers": self.answers,
             "today": self.today,
+            "places": Places.of(self.around.country),
         }
 
     def eligible(self) -> eligibility.Eligible | eligibility.NotEligible:
@@ -82,12 +88,18 @@ class Story:
         while (question := self._next(errors)) is not None:
             value = given.get(question.id)
             if value is None and question.id not in given and question.required:
-                value = sample_answer(question, self.today)
-            raw: dict[str, str | Sequence[str] | forms.Upload | None] = {}
-            raw.update(forms.raw_of(question, _typed(question.type, value)))
-            if question.type in {QuestionType.PHOTO, QuestionType.FILE} and value is not None:
-                raw[question.id] = _upload(value)
+                places = Places.of(self.around.country)
+                value = sample_answer(question, self.today, places)
             context = {**self.context(), "answers": self.answers}
+            if prefill.is_locked(question, context):
+                self.answers[question.id] = prefill.known(question, context)
+                continue
+            raw: dict[str, str | Sequence[str] | forms.Upload | Sequence[forms.Upload] | None] = {}
+            raw.update(forms.raw_of(question, _typed(question, value)))
+            if question.type in UPLOADS and value is not None:
+                raw[question.id] = (
+                    [_upload(one) for one in value] if isinstance(value, list) else _upload(value)
+                )
             try:
                 self.answers[question.id] = forms.clean(question, raw, context)
             except forms.FieldErrors as error:
@@ -275,10 +287,12 @@ def begin(
     )
 
 
-def _typed(kind: QuestionType, value: object) -> object:
-    if kind is QuestionType.DATE and isinstance(value, str):
-        return date.fromisoformat(value)
-    return value
+def _typed(question: Question, value: object) -> object:
+    """Return what a case says as the engine's value: dates are written as text there."""
+    try:
+        return from_stored(question, value)
+    except Invalid:
+        return value
 
 
 def _upload(value: object) -> forms.Upload:

@@ -1,0 +1,1 @@
+"""What a person typed becomes the value of an answer, by the type of the question."""

@@ -1,0 +1,1 @@
+"""Parts of a definition, from the nodes of its file."""
