@@ -5,17 +5,17 @@ import hashlib
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from cryptography import x509
+from tests.servers import serving
 from tests.trust.conftest import Service, free_port, running, service
 
 from pencere.kernel.clock import SystemClock
@@ -109,16 +109,9 @@ def site() -> Iterator[Site]:
             self.end_headers()
             self.wfile.write(encoded)
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Handler) as port:
+        made.address = f"http://127.0.0.1:{port}"
         yield made
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
 """A bank to speak to: the simulator itself, over HTTP on this machine."""
 
 import asyncio
+import base64
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -16,6 +19,9 @@ from pencere.kernel.clock import FixedClock
 from pencere.kernel.identifiers import Fin
 from pencere.simulators.bank.app import Bank, BankConfig, create_app
 from pencere.web.payments import providers
+from pencere.web.payments.domain import charges
+from pencere.web.payments.domain.charges import Subject
+from pencere.web.payments.models import Charge
 from pencere.web.payments.providers.sandbox import MERCHANT, SandboxBank
 from pencere.web.people.domain import accounts
 from pencere.web.people.models.person import Person
@@ -34,6 +40,19 @@ def clock(settings: object) -> FixedClock:
 @pytest.fixture
 def payer(db: None, clock: FixedClock) -> Person:
     return accounts.open_account(Identity(Fin("6AYDN47"), "Aydan", "Quliyeva"), at=clock.now())
+
+
+@pytest.fixture
+def charge(payer: Person, clock: FixedClock) -> Charge:
+    return charges.request_charge(
+        payer=payer,
+        subject=Subject("application", "a1"),
+        beneficiary="dyp",
+        amount=3000,
+        description={"az": "Rüsum", "en": "Duty", "ru": "Пошлина"},
+        basis={},
+        at=clock.now(),
+    )
 
 
 @pytest.fixture
@@ -82,6 +101,26 @@ def provider(bank_address: str, monkeypatch: pytest.MonkeyPatch) -> SandboxBank:
     one = SandboxBank(address=bank_address, secret=SECRET)
     monkeypatch.setattr(providers, "provider", lambda _name: one)
     return one
+
+
+@pytest.fixture
+def paid(charge: Charge, provider: SandboxBank, bank: Bank, clock: FixedClock) -> Charge:
+    """A charge of 3000 qəpik that the bank took and the portal heard of."""
+    now = int(clock.now().timestamp())
+    address = charges.start(
+        charge_id=charge.id,
+        language="az",
+        return_url="http://portal.test/az/back",
+        callback_url="http://portal.test/payments/callback/bank",
+        at=clock.now(),
+    )
+    encoded = parse_qs(urlsplit(address).query)["request"][0]
+    body = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    order = bank.book.open(json.loads(body), body=body, now=now)
+    bank.book.settle(order.payment, outcome="paid", now=now)
+    charges.poll(charge_id=charge.id, at=clock.now())
+    charge.refresh_from_db()
+    return charge
 
 
 @pytest.fixture

@@ -19,9 +19,7 @@ from pencere.simulators.bank.app import Bank
 from pencere.simulators.bank.callbacks import callback_body
 from pencere.web.payments.domain import book, charges, refunds
 from pencere.web.payments.domain.charges import Subject
-from pencere.web.payments.domain.graph import MOVES, check_move
 from pencere.web.payments.models import Callback, Charge, ChargeEvent, Entry, Refund
-from pencere.web.payments.models.charge import State
 from pencere.web.payments.providers.sandbox import SandboxBank
 from pencere.web.payments.providers.signing import Secret
 from pencere.web.payments.tasks import poll_silent
@@ -88,18 +86,6 @@ def receive(body: bytes, clock: FixedClock, headers: dict[str, str] | None = Non
     return charges.receive_callback(
         provider="bank", headers=headers or signed(body, clock), body=body, at=clock.now()
     )
-
-
-def test_every_state_has_its_moves_and_no_other_is_allowed() -> None:
-    allowed = {(was, to) for was, moves in MOVES.items() for to in moves}
-
-    for was in State:
-        for to in State:
-            if (was, to) in allowed:
-                check_move(was, to)
-            else:
-                with pytest.raises(Conflict):
-                    check_move(was, to)
 
 
 @pytest.mark.parametrize("outcome", ["paid", "failed", "cancelled"])
@@ -221,7 +207,7 @@ def test_money_that_comes_late_is_believed(
     charge = started(payer, clock, bank_app)
     body = chosen(bank, charge, "paid", clock)
     clock.advance(timedelta(minutes=31))
-    Charge.objects.filter(pk=charge.pk).update(state=State.EXPIRED)
+    Charge.objects.filter(pk=charge.pk).update(state="expired")
 
     assert receive(body, clock) == "late"
     assert charges.paid_charge(SUBJECT) == charge

@@ -78,6 +78,7 @@ class Bank:
             Route("/pay/{payment}", self.choose, methods=["POST"]),
             Route("/status", self.status, methods=["POST"]),
             Route("/refunds", self.refund, methods=["POST"]),
+            Route("/statement", self.statement, methods=["POST"]),
             Route("/bank.css", self.stylesheet, methods=["GET"]),
             Route("/healthz", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -148,10 +149,22 @@ class Bank:
                 order=asked["order"],
                 refund=asked["refund"],
                 amount=asked["amount"],
+                now=self._now(),
             )
         except PencereError as error:
             return _problem(error)
         return self._answer({**self._standing(order), "refund": asked["refund"]})
+
+    async def statement(self, request: Request) -> Response:
+        """Give the merchant's movements between two instants."""
+        try:
+            asked = await self._asked(request, "statement", ("merchant", "begin", "end"))
+        except PencereError as error:
+            return _problem(error)
+        lines = self.book.statement(
+            merchant=asked["merchant"], begin=asked["begin"], end=asked["end"]
+        )
+        return self._answer({"begin": asked["begin"], "end": asked["end"], "lines": lines})
 
     async def stylesheet(self, request: Request) -> Response:
         """Serve the one stylesheet."""
@@ -183,7 +196,7 @@ class Bank:
             body=body,
             now=self._now(),
         )
-        types = {"amount": {"type": "integer"}}
+        types = {name: {"type": "integer"} for name in ("amount", "begin", "end")}
         schema = {
             "type": "object",
             "required": list(required),

@@ -49,6 +49,7 @@ class Order:
     request_sha256: str
     state: str = WAITING
     refunds: dict[str, int] = field(default_factory=dict)  # refund id -> amount
+    refunded_at: dict[str, int] = field(default_factory=dict)  # refund id -> Unix seconds
     notice: Notice | None = None
 
 
@@ -132,7 +133,7 @@ class OrderBook:
             self._put(order)
             return order
 
-    def refund(self, *, merchant: str, order: str, refund: str, amount: int) -> Order:
+    def refund(self, *, merchant: str, order: str, refund: str, amount: int, now: int) -> Order:
         """Give money back, once for each refund number.
 
         Raises:
@@ -151,9 +152,33 @@ class OrderBook:
                 raise Conflict("refund.not-paid")
             if amount <= 0 or sum(found.refunds.values()) + amount > found.amount:
                 raise Conflict("refund.too-much")
-            found = replace(found, refunds={**found.refunds, refund: amount})
+            found = replace(
+                found,
+                refunds={**found.refunds, refund: amount},
+                refunded_at={**found.refunded_at, refund: now},
+            )
             self._put(found)
             return found
+
+    def statement(self, *, merchant: str, begin: int, end: int) -> list[dict[str, Any]]:
+        """Return the money of a merchant that moved in [begin, end), in the order it did."""
+        lines: list[dict[str, Any]] = []
+        with self._lock:
+            for order in self._orders.values():
+                if order.merchant != merchant or order.state != PAID or order.notice is None:
+                    continue
+                about = {"order": order.order, "payment": order.payment}
+                lines.append(
+                    {**about, "kind": "payment", "number": order.order,
+                     "amount": order.amount, "at": order.notice.at}
+                )  # fmt: skip
+                lines += [
+                    {**about, "kind": "refund", "number": number, "amount": amount,
+                     "at": order.refunded_at.get(number, order.notice.at)}
+                    for number, amount in order.refunds.items()
+                ]  # fmt: skip
+        lines = [line for line in lines if begin <= line["at"] < end]
+        return sorted(lines, key=lambda line: (line["at"], line["number"]))
 
     def due(self, *, now: int) -> list[Order]:
         """Return the orders whose callback should be tried now, oldest first."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pencere.kernel.errors import Refused
 
-Kind = Literal["request", "status", "refund", "callback", "answer"]
+Kind = Literal["request", "status", "refund", "statement", "callback", "answer"]
 
 # A message older or newer than this is refused: it may be a replay, or a clock is wrong.
 TOLERANCE_S = 300

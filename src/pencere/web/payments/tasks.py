@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import PencereError
 from pencere.web.jobs.patience import Patience
-from pencere.web.payments.domain import charges, refunds
+from pencere.web.payments.domain import charges, days, refunds
 
 log = logging.getLogger(__name__)
 
@@ -38,3 +38,18 @@ def poll_silent(timestamp: int) -> None:
         except PencereError as error:
             log.warning("payment_poll_failed charge=%s code=%s", charge_id, error.code)
     charges.expire_unstarted(at=now)
+
+
+@app.periodic(cron="30 * * * *")
+@app.task(name="payments.reconcile", queue="payments", queueing_lock="payments.reconcile")
+def reconcile(timestamp: int) -> None:
+    """Compare every day that is over and not closed with the bank's statement."""
+    now = settings.CLOCK.now()
+    for day in days.to_compare(at=now):
+        try:
+            left = days.reconcile(day=day, at=now)
+        except PencereError as error:
+            log.warning("payments_reconcile_failed day=%s code=%s", day, error.code)
+        else:
+            if left:
+                log.warning("payments_differences day=%s count=%s", day, len(left))

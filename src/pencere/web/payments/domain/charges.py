@@ -17,8 +17,9 @@ from django.db import IntegrityError, transaction
 from pencere.kernel.errors import Conflict, Missing
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book, refunds
-from pencere.web.payments.domain.graph import MOVES, check_move
-from pencere.web.payments.models import Callback, Charge, ChargeEvent
+from pencere.web.payments.domain.graph import Event, after, is_allowed
+from pencere.web.payments.domain.moves import begin, move
+from pencere.web.payments.models import Callback, Charge
 from pencere.web.payments.models.charge import OPEN, State
 from pencere.web.payments.providers.protocol import Notice, Order
 
@@ -76,7 +77,7 @@ def request_charge(  # noqa: PLR0913, a charge is all of these
     if found is not None and found.amount == amount and found.expires_at > at:
         return found
     if found is not None:
-        _move(found, State.CANCELLED, source="system", at=at, facts={"why": "replaced"})
+        move(found, Event.CANCEL, source="system", at=at, facts={"why": "replaced"})
     try:
         with transaction.atomic():
             charge = Charge.objects.create(
@@ -96,7 +97,7 @@ def request_charge(  # noqa: PLR0913, a charge is all of these
         if found is None:
             raise
         return found
-    _event(charge, was="", became=State.CREATED, source="person", at=at)
+    begin(charge, source="person", at=at)
     return charge
 
 
@@ -112,9 +113,9 @@ def start(
     charge = _locked(charge_id)
     if charge.state == State.CREATED:
         charge.started_at = at
-        _move(charge, State.STARTED, source="person", at=at)
+        move(charge, Event.START, source="person", at=at)
     elif charge.state != State.STARTED:
-        check_move(State(charge.state), State.STARTED)
+        after(State(charge.state), Event.START)
     order = Order(
         charge=charge.id,
         amount=charge.amount,
@@ -179,7 +180,7 @@ def poll(*, charge_id: UUID, at: datetime) -> State:
         if standing.notice is not None:
             _apply(charge, standing.notice, source="poll", at=at)
         elif charge.expires_at <= at and charge.state in OPEN:
-            _move(charge, State.EXPIRED, source="poll", at=at)
+            move(charge, Event.EXPIRE, source="poll", at=at)
     return State(charge.state)
 
 
@@ -198,7 +199,7 @@ def expire_unstarted(*, at: datetime) -> int:
         with transaction.atomic():
             charge = _locked(charge_id)
             if charge.state == State.CREATED:
-                _move(charge, State.EXPIRED, source="system", at=at)
+                move(charge, Event.EXPIRE, source="system", at=at)
                 count += 1
     return count
 
@@ -208,19 +209,39 @@ def cancel_open(*, subject: Subject, at: datetime) -> None:
     with transaction.atomic():
         charge = _open_charge(subject)
         if charge is not None:
-            _move(charge, State.CANCELLED, source="system", at=at, facts={"why": "subject-left"})
+            move(charge, Event.CANCEL, source="system", at=at, facts={"why": "subject-left"})
 
 
-def _apply(charge: Charge, notice: Notice, *, source: str, at: datetime) -> str:
+def correct(*, charge_id: UUID, notice: Notice, by: str, at: datetime) -> str:
+    """Believe the bank's statement over what was heard before; return the verdict.
+
+    The verdicts are those of `receive_callback`; `by` names the act that decided it.
+    """
+    with transaction.atomic():
+        return _apply(
+            _locked(charge_id), notice, source="statement", at=at, by=by, paid_by=Event.CORRECT
+        )
+
+
+def _apply(  # noqa: PLR0913, a word of a provider is all of these
+    charge: Charge,
+    notice: Notice,
+    *,
+    source: str,
+    at: datetime,
+    by: str = "",
+    paid_by: Event = Event.CAPTURE,
+) -> str:
     was, to = State(charge.state), State(notice.outcome)
     if was == to or (was == State.REFUNDED and to == State.PAID):
         return "already"
     if to == State.PAID and notice.amount != charge.amount:
-        _event(charge, was=was, became=was, source=source, at=at,
-               facts={"problem": "amount", "said": notice.amount})  # fmt: skip
+        facts = {"problem": "amount", "said": notice.amount}
+        move(charge, Event.NOTE, source=source, at=at, facts=facts)
         return "mismatch"
-    if to not in MOVES[was]:
-        _event(charge, was=was, became=was, source=source, at=at, facts={"ignored": str(to)})
+    event = {State.PAID: paid_by, State.FAILED: Event.FAIL}.get(to, Event.CANCEL)
+    if not is_allowed(was, event):
+        move(charge, Event.NOTE, source=source, at=at, facts={"ignored": str(to)})
         return "already"
     others = Charge.objects.filter(
         subject_kind=charge.subject_kind, subject_id=charge.subject_id, state=State.PAID
@@ -228,7 +249,8 @@ def _apply(charge: Charge, notice: Notice, *, source: str, at: datetime) -> str:
     paid_before = others.exists()
     charge.provider_reference = notice.reference
     charge.settled_at = at
-    _move(charge, to, source=source, at=at, facts={"event": notice.event})
+    facts = {"event": notice.event, **({"by": by} if by else {})}
+    move(charge, event, source=source, at=at, facts=facts)
     if to == State.PAID:
         book.record_payment(charge=charge, at=at)
         if paid_before or _was_left(charge, was):
@@ -242,14 +264,14 @@ def _was_left(charge: Charge, was: State) -> bool:
     """Say whether the subject no longer wants this payment."""
     if was != State.CANCELLED:
         return False
-    last = charge.events.filter(became=State.CANCELLED).last()
+    last = charge.events.filter(event=Event.CANCEL).last()
     return last is not None and last.facts.get("why") == "subject-left"
 
 
 def _expire_of(subject: Subject, *, at: datetime) -> None:
     charge = _open_charge(subject)
     if charge is not None and charge.expires_at <= at:
-        _move(charge, State.EXPIRED, source="system", at=at)
+        move(charge, Event.EXPIRE, source="system", at=at)
 
 
 def _open_charge(subject: Subject) -> Charge | None:
@@ -265,28 +287,3 @@ def _locked(charge_id: UUID) -> Charge:
     if charge is None:
         raise Missing("charge.unknown")
     return charge
-
-
-def _move(
-    charge: Charge, to: State, *, source: str, at: datetime, facts: Mapping[str, Any] | None = None
-) -> None:
-    was = State(charge.state)
-    check_move(was, to)
-    charge.state = to
-    charge.save()
-    _event(charge, was=was, became=to, source=source, at=at, facts=facts)
-    log.info("charge_moved charge=%s was=%s became=%s source=%s", charge.id, was, to, source)
-
-
-def _event(  # noqa: PLR0913, an event is all of these
-    charge: Charge,
-    *,
-    was: str,
-    became: str,
-    source: str,
-    at: datetime,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    ChargeEvent.objects.create(
-        charge=charge, at=at, was=was, became=became, source=source, facts=dict(facts or {})
-    )

@@ -5,13 +5,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Sum
 from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import Conflict, Refused
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book
-from pencere.web.payments.domain.graph import check_move
-from pencere.web.payments.models import Charge, ChargeEvent, Refund
+from pencere.web.payments.domain.graph import Event
+from pencere.web.payments.domain.moves import move
+from pencere.web.payments.models import Charge, Refund
 from pencere.web.payments.models.charge import State
 
 log = logging.getLogger(__name__)
@@ -19,24 +21,60 @@ log = logging.getLogger(__name__)
 # The job stands in `payments.tasks`.
 TASK, QUEUE = "payments.give_back", "payments"
 
+# What no longer takes anything from a charge.
+DEAD = (Refund.Progress.REFUSED, Refund.Progress.DECLINED)
 
-def request(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
-    """Ask for the whole sum back, once for each `key`; the job does the rest.
+
+def request(
+    *, charge: Charge, key: str, reason: str, at: datetime, amount: int | None = None
+) -> Refund:
+    """Ask for `amount` back, or for all that is left, once for each `key`; the job does the rest.
 
     Must be called in the transaction of its reason: the job is enqueued with it.
+
+    Raises:
+        Conflict: "refund.too-much": more than is left of what was paid.
     """
-    refund, made = Refund.objects.get_or_create(
-        key=key,
-        defaults={
-            "charge": charge,
-            "reason": reason,
-            "amount": charge.amount,
-            "requested_at": at,
-        },
-    )
-    if made:
-        app.configure_task(TASK, queue=QUEUE).defer(refund_id=str(refund.id))
+    known = Refund.objects.filter(key=key).first()
+    if known is not None:
+        return known
+    with transaction.atomic():
+        charge = Charge.objects.select_for_update().get(pk=charge.pk)
+        refund, made = _made(charge, key=key, reason=reason, amount=amount, at=at)
+        if made:
+            enqueue(refund, charge=charge, source="system", at=at)
     return refund
+
+
+def enqueue(refund: Refund, *, charge: Charge, source: str, at: datetime) -> None:
+    """Write that a refund of a locked charge is asked for, and hand it to the job."""
+    facts = {"refund": str(refund.id), "amount": refund.amount, "reason": refund.reason}
+    move(charge, Event.ASK_REFUND, source=source, at=at, facts=facts)
+    app.configure_task(TASK, queue=QUEUE).defer(refund_id=str(refund.id))
+
+
+def left_of(charge: Charge) -> int:
+    """Return the qəpik of a charge that no live refund has taken."""
+    if charge.state != State.PAID:
+        return 0
+    taken = charge.refunds.exclude(progress__in=DEAD).aggregate(total=Sum("amount"))["total"]
+    return int(charge.amount - (taken or 0))
+
+
+def _made(
+    charge: Charge, *, key: str, reason: str, amount: int | None, at: datetime
+) -> tuple[Refund, bool]:
+    known = Refund.objects.filter(key=key).first()
+    if known is not None:  # another was first while we waited for the lock
+        return known, False
+    left = left_of(charge)
+    asked = left if amount is None else amount
+    if not 0 < asked <= left:
+        raise Conflict("refund.too-much", left=left)
+    made = Refund.objects.create(
+        key=key, charge=charge, reason=reason, amount=asked, requested_at=at
+    )
+    return made, True
 
 
 def give_back_now(*, charge: Charge, key: str, reason: str, at: datetime) -> Refund:
@@ -72,27 +110,22 @@ def give_back(*, refund_id: UUID, at: datetime) -> Refund:
     except Refused:
         refused = True
     with transaction.atomic():
-        refund = Refund.objects.select_for_update().select_related("charge").get(pk=refund_id)
+        charge = Charge.objects.select_for_update().get(pk=charge.pk)
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
         if refund.progress != Refund.Progress.REQUESTED:
             return refund
         refund.progress = Refund.Progress.REFUSED if refused else Refund.Progress.DONE
         refund.done_at = at
         refund.save()
+        facts = {"refund": str(refund.id), "amount": refund.amount, "reason": refund.reason}
         if refused:
+            move(charge, Event.FAIL_REFUND, source="system", at=at, facts=facts)
             log.error("refund_refused refund=%s charge=%s", refund.id, charge.id)
             return refund
-        charge = Charge.objects.select_for_update().get(pk=charge.pk)
-        check_move(State(charge.state), State.REFUNDED)
-        charge.state = State.REFUNDED
-        charge.save(update_fields=["state"])
-        ChargeEvent.objects.create(
-            charge=charge,
-            at=at,
-            was=State.PAID,
-            became=State.REFUNDED,
-            source="system",
-            facts={"refund": str(refund.id), "reason": refund.reason},
-        )
-        book.record_refund(charge=charge, amount=refund.amount, at=at)
+        done = charge.refunds.filter(progress=Refund.Progress.DONE)
+        given = done.aggregate(total=Sum("amount"))["total"]
+        event = Event.COMPLETE_REFUND if given == charge.amount else Event.SETTLE_REFUND
+        move(charge, event, source="system", at=at, facts=facts)
+        book.record_refund(charge=charge, refund=refund.id, amount=refund.amount, at=at)
     log.info("refund_done refund=%s charge=%s", refund.id, charge.id)
     return refund

@@ -1,6 +1,16 @@
 """Tables of payments."""
 
 from pencere.web.payments.models.charge import Callback, Charge, ChargeEvent, Refund
+from pencere.web.payments.models.day import Closing, Difference, Statement
 from pencere.web.payments.models.entry import Entry
 
-__all__ = ["Callback", "Charge", "ChargeEvent", "Entry", "Refund"]
+__all__ = [
+    "Callback",
+    "Charge",
+    "ChargeEvent",
+    "Closing",
+    "Difference",
+    "Entry",
+    "Refund",
+    "Statement",
+]

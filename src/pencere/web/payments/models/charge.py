@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class State(models.TextChoices):
-    """Where a charge stands. The graph of moves is `domain.graph.MOVES`."""
+    """Where a charge stands. The graph of moves is `domain.graph.EDGES`."""
 
     CREATED = "created"
     STARTED = "started"
@@ -80,6 +80,7 @@ class ChargeEvent(models.Model):
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField()
     was = models.CharField(max_length=16)
+    event = models.CharField(max_length=24, default="")  # empty in rows older than the graph
     became = models.CharField(max_length=16)
     source = models.CharField(max_length=16)  # person, callback, poll, system
     facts = models.JSONField(default=dict)
@@ -113,27 +114,44 @@ class Callback(models.Model):
 
 
 class Refund(models.Model):
-    """Money to be given back. `key` says why, once: the same key is the same refund."""
+    """Money to be given back. `key` says why, once: the same key is the same refund.
+
+    The live refunds of a charge never exceed what was paid: a trigger refuses, under the
+    charge's lock. What an officer asks for has `words`, and above the limit a second officer.
+    """
 
     class Progress(models.TextChoices):
         """Where it stands."""
 
+        PROPOSED = "proposed"
         REQUESTED = "requested"
+        DECLINED = "declined"
         DONE = "done"
         REFUSED = "refused"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="refunds")
     key = models.CharField(max_length=160, unique=True)
-    reason = models.CharField(max_length=32)  # case, paid-twice, draft-left, fee-rose
+    reason = models.CharField(max_length=32)  # case, officer, paid-twice, draft-left, fee-rose
     amount = models.BigIntegerField()
     progress = models.CharField(max_length=16, choices=Progress.choices, default=Progress.REQUESTED)
     requested_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
+    words = models.CharField(max_length=500, blank=True, default="")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive")
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=models.F("asked_by")),
+                name="refund_four_eyes",
+            ),
         ]
 
     def __str__(self) -> str:

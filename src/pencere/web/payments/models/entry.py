@@ -15,6 +15,7 @@ class Entry(models.Model):
 
     movement = models.UUIDField()
     account = models.CharField(max_length=96)  # provider:bank, fee:dyp
+    treasury = models.CharField(max_length=32, default="")  # code of budget revenue
     amount = models.BigIntegerField()
     at = models.DateTimeField()
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="entries")

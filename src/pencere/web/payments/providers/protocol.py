@@ -41,6 +41,18 @@ class Standing:
     notice: Notice | None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement of a provider's statement. `number` is the charge's or the refund's."""
+
+    kind: Literal["payment", "refund"]
+    number: str
+    charge: str
+    amount: int
+    reference: str
+    at: datetime
+
+
 class Provider(Protocol):
     """One way to pay."""
 
@@ -67,3 +79,6 @@ class Provider(Protocol):
             Unavailable: no answer; try again.
             Refused: the provider will not.
         """
+
+    def statement(self, *, begin: datetime, end: datetime, at: datetime) -> tuple[Line, ...]:
+        """Return what moved in [begin, end). Raises Unavailable when there is no answer."""

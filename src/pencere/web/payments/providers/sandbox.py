@@ -4,7 +4,7 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from urllib3.util.retry import Retry
 
 from pencere.kernel.canonical import canonical_json
 from pencere.kernel.errors import Invalid, Refused, Unavailable
-from pencere.web.payments.providers.protocol import Notice, Order, Standing
+from pencere.web.payments.providers.protocol import Line, Notice, Order, Standing
 from pencere.web.payments.providers.signing import Kind, Secret
 
 MERCHANT = "pencere"
@@ -79,6 +79,17 @@ class SandboxBank:
         answer = self._post("/refunds", "refund", asked, at=at)
         self._answer(answer, at=at)
 
+    def statement(self, *, begin: datetime, end: datetime, at: datetime) -> tuple[Line, ...]:
+        """Ask `/statement`."""
+        asked = {"begin": int(begin.timestamp()), "end": int(end.timestamp())}
+        said = self._answer(self._post("/statement", "statement", asked, at=at), at=at)
+        if {name: said.get(name) for name in asked} != asked:
+            raise Invalid("payment.malformed")
+        lines = said.get("lines")
+        if not isinstance(lines, list):
+            raise Invalid("payment.malformed")
+        return tuple(_line(line) for line in lines)
+
     def _post(
         self, path: str, kind: Kind, asked: Mapping[str, Any], *, at: datetime
     ) -> requests.Response:
@@ -137,3 +148,22 @@ def _notice(said: Mapping[str, Any]) -> Notice:
     if said.get("currency") != CURRENCY:
         raise Invalid("payment.malformed")
     return Notice(event=event, charge=charge, outcome=outcome, amount=amount, reference=reference)
+
+
+def _line(said: object) -> Line:
+    if not isinstance(said, dict) or said.get("kind") not in {"payment", "refund"}:
+        raise Invalid("payment.malformed")
+    texts = [said.get(name) for name in ("number", "order", "payment")]
+    numbers = [said.get(name) for name in ("amount", "at")]
+    if not all(isinstance(text, str) for text in texts):
+        raise Invalid("payment.malformed")
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise Invalid("payment.malformed")
+    return Line(
+        kind=said["kind"],
+        number=said["number"],
+        charge=said["order"],
+        amount=said["amount"],
+        reference=said["payment"],
+        at=datetime.fromtimestamp(said["at"], UTC),
+    )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pencere.kernel.errors import Refused
 
-Kind = Literal["request", "status", "refund", "callback", "answer"]
+Kind = Literal["request", "status", "refund", "statement", "callback", "answer"]
 
 TOLERANCE_S = 300
 

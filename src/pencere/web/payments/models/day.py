@@ -1,0 +1,83 @@
+"""Days of money: the bank's statement, what does not fit, and the closing."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Statement(models.Model):
+    """That the bank's statement of a day was compared with the book; the latest time counts."""
+
+    provider = models.CharField(max_length=32)
+    day = models.DateField()
+    compared_at = models.DateTimeField()
+    lines = models.PositiveIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "day"], name="statement_once_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.day}"
+
+
+class Difference(models.Model):
+    """A movement that the bank and the book do not tell alike. Sums are in qəpik."""
+
+    class Kind(models.TextChoices):
+        """What does not fit."""
+
+        BANK_ONLY = "bank-only"
+        BOOK_ONLY = "book-only"
+        AMOUNT = "amount"
+
+    provider = models.CharField(max_length=32)
+    day = models.DateField()
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    movement = models.CharField(max_length=16)  # payment, refund
+    number = models.CharField(max_length=64)  # the charge's or the refund's
+    charge_number = models.CharField(max_length=64)
+    reference = models.CharField(max_length=128, blank=True, default="")
+    bank_amount = models.BigIntegerField(default=0)
+    book_amount = models.BigIntegerField(default=0)
+    found_at = models.DateTimeField()
+    explained_at = models.DateTimeField(null=True)
+    explained_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    words = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        ordering = ["day", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "day", "movement", "number"], name="difference_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(explained_at__isnull=True) | ~Q(words=""),
+                name="difference_explained_in_words",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind} {self.number}"
+
+
+class Closing(models.Model):
+    """A closed day. Append-only; nothing is booked into it any more."""
+
+    append_only = True
+
+    day = models.DateField(unique=True)
+    ends_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    last_entry = models.BigIntegerField()
+    totals = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"closing {self.day}"
