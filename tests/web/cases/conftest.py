@@ -158,6 +158,7 @@ def pay(clock: FixedClock) -> Callable[[Writing], Charge]:
             basis={},
             at=clock.now(),
         )
+        Charge.objects.filter(pk=charge.pk).update(state="started")
         Charge.objects.filter(pk=charge.pk).update(state="paid")
         charge.refresh_from_db()
         return charge

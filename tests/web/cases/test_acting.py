@@ -11,7 +11,7 @@ from django.conf import settings
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Conflict, Invalid, Refused
 from pencere.services.case import Actor
-from pencere.services.model import Role
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, definitions, housekeeping, reading
 from pencere.web.cases.models import Attachment, Case, Effect, Supplement
 from pencere.web.people.models import Person

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Missing
 from pencere.services.forms import FieldErrors, Upload
-from pencere.services.model import Question, QuestionType
+from pencere.services.model.question import Question, QuestionType
 from pencere.web.cases.domain import attachments, definitions, drafts, files
 from pencere.web.cases.models import Attachment, Draft
 from pencere.web.people.models import Person

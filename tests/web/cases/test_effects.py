@@ -10,7 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from pencere.kernel.errors import Conflict, Missing
 from pencere.services.case import Actor
-from pencere.services.model import Role
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting
 from pencere.web.cases.domain.effects import run, write
 from pencere.web.cases.models import Case, Effect

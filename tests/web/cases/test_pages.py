@@ -14,7 +14,7 @@ from PIL import Image
 
 from pencere.kernel.clock import FixedClock
 from pencere.services.case import Actor
-from pencere.services.model import Role
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, drafts
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.submission import document_to_sign

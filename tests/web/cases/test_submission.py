@@ -12,7 +12,7 @@ from pencere.kernel.clock import FixedClock
 from pencere.kernel.errors import Conflict, Missing, Refused, Unavailable
 from pencere.kernel.identifiers import Phone
 from pencere.services.case import Actor
-from pencere.services.model import Role
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, drafts, housekeeping, reading, signing
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.effects import run

@@ -16,8 +16,10 @@ from pencere.kernel.canonical import canonical_json
 from pencere.kernel.errors import Conflict, Invalid, Refused
 from pencere.services import forms, machine
 from pencere.services.case import Actor, Transition
-from pencere.services.model import Action, Role
+from pencere.services.model.casework import Action
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import checks, definitions
+from pencere.web.cases.domain.application import uploads_in
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal
 from pencere.web.cases.domain.transitions import By, store
@@ -226,7 +228,7 @@ def resubmit(  # noqa: PLR0913, an act is all of these
         Supplement.objects.create(
             case=case, at=at, answers_sealed=seal(stored, case.id.bytes), sha256=digest
         )
-        ids = [value["id"] for value in stored.values() if isinstance(value, dict)]
+        ids = [one["id"] for value in stored.values() for one in uploads_in(value)]
         Attachment.objects.filter(draft__number=case.number, pk__in=ids).update(case=case)
         add_leaf(
             "supplement",

@@ -11,9 +11,11 @@ from typing import Any
 from pencere.kernel.canonical import canonical_json
 from pencere.services import forms
 from pencere.services.fees import Fee
-from pencere.services.model import QuestionType
+from pencere.services.model.question import UPLOADS
+from pencere.services.places import Places
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.models import Attachment
+from pencere.web.country import country
 
 FORM = 1
 
@@ -53,6 +55,7 @@ def application_of(*, writing: Writing, fee: Fee, language: str, at: datetime) -
             "form": FORM,
             "language": language,
             "number": draft.number,
+            **_own_words(writing),
             "written_at": at.isoformat(timespec="seconds"),
         }
     )
@@ -76,7 +79,20 @@ def context_of(
         "facts": {**shown, **facts},
         "answers": dict(answers),
         "today": today,
+        "places": Places.of(country()),
     }
+
+
+def _own_words(writing: Writing) -> dict[str, Any]:
+    """Return what the applicant says against registers whose word counts, when they say it."""
+    own = {q.id: writing.own[q.id] for q in writing.way if q.locked and q.id in writing.own}
+    return {"own_words": own} if own else {}
+
+
+def uploads_in(value: object) -> list[Mapping[str, Any]]:
+    """Return the files an answer holds: none, one or several."""
+    several = value if isinstance(value, list) else [value]
+    return [one for one in several if isinstance(one, Mapping) and "media_type" in one]
 
 
 def _register(writing: Writing, fact_id: str) -> str:
@@ -86,16 +102,16 @@ def _register(writing: Writing, fact_id: str) -> str:
 
 def _attachments(writing: Writing, answers: Mapping[str, object]) -> list[dict[str, Any]]:
     """Return the digests of the files behind the answers, so that they are signed too."""
-    given = {
-        question.id: value
+    given = [
+        (question.id, value)
         for question in writing.definition.questions
-        if question.type in {QuestionType.PHOTO, QuestionType.FILE}
-        and isinstance(value := answers.get(question.id), Mapping)
-    }
+        if question.type in UPLOADS
+        for value in uploads_in(answers.get(question.id))
+    ]
     kept = {
         str(found.id): found
         for found in Attachment.objects.filter(
-            draft=writing.draft, pk__in=[value["id"] for value in given.values()]
+            draft=writing.draft, pk__in=[value["id"] for _, value in given]
         )
     }
     return [
@@ -104,6 +120,6 @@ def _attachments(writing: Writing, answers: Mapping[str, object]) -> list[dict[s
             "sha256": bytes(kept[str(value["id"])].sha256).hex(),
             "size_bytes": kept[str(value["id"])].size_bytes,
         }
-        for question, value in sorted(given.items())
+        for question, value in sorted(given, key=lambda one: one[0])
         if str(value["id"]) in kept
     ]

@@ -1,6 +1,7 @@
 """Taking in a file: what it really is, what is wrong with it, and a clean copy to keep."""
 
 import io
+import logging
 from datetime import datetime
 from pathlib import PurePath
 from typing import Protocol
@@ -8,13 +9,15 @@ from uuid import UUID
 
 from PIL import Image, ImageOps
 
-from pencere.kernel.errors import Missing
+from pencere.kernel.errors import Missing, Refused, Unavailable
 from pencere.services import photos
 from pencere.services.forms import FieldError, FieldErrors, Upload
-from pencere.services.model import Question, QuestionType
+from pencere.services.model.question import Question, QuestionType
 from pencere.services.words import say
-from pencere.web.cases.domain import files
+from pencere.web.cases.domain import files, scanning
 from pencere.web.cases.models import Attachment, Draft
+
+log = logging.getLogger(__name__)
 
 # A portrait is printed at 413 x 531; more than this only costs space.
 LARGEST_SIDE = 1600
@@ -44,7 +47,7 @@ def add(*, draft: Draft, question: Question, name: str, file: Readable, at: date
     if not content:
         raise _wrong(question, "file.empty")
     media_type, width, height, kept = _examined(question, content)
-    digest = files.keep(kept)
+    digest = files.keep(kept, checked=_is_checked(question, content))
     attachment = Attachment.objects.create(
         draft=draft,
         question=question.id,
@@ -83,6 +86,21 @@ def _name(given: str) -> str:
     """Return the last part of a name without signs that are not seen or turn the line around."""
     last = PurePath(given.replace("\\", "/")).name
     return "".join(sign for sign in last if sign.isprintable())[-LONGEST_NAME:] or "file"
+
+
+def _is_checked(question: Question, content: bytes) -> bool:
+    """Have the file looked at as it was sent; say False when nobody could, to be done later."""
+    scanner = scanning.scanner()
+    if scanner is None:
+        return True
+    try:
+        scanner.check(content)
+    except Refused as refusal:
+        log.warning("upload_infected question=%s", question.id)
+        raise _wrong(question, "file.infected") from refusal
+    except Unavailable:
+        return False
+    return True
 
 
 def _examined(question: Question, content: bytes) -> tuple[str, int, int, bytes]:

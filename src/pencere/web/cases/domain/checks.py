@@ -10,7 +10,8 @@ from typing import Any
 from pencere.services import machine as engine
 from pencere.services.case import Case as MachineCase
 from pencere.services.case import Outcome
-from pencere.services.model import Check, CheckKind, Definition, SignatureLevel
+from pencere.services.model.casework import Check, CheckKind
+from pencere.services.model.definition import Definition, SignatureLevel
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.domain.transitions import SYSTEM, store
 from pencere.web.cases.models import Attachment, Case

@@ -1,7 +1,7 @@
 """Writing an application: every answer is kept at once, on the server, for any device."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,27 +12,35 @@ from django.db.models import QuerySet
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict, Missing
 from pencere.services import forms
-from pencere.services.model import Definition, Question
+from pencere.services.model.definition import Definition
+from pencere.services.model.question import Question
+from pencere.services.places import Places
 from pencere.web.cases.domain import definitions, facts
 from pencere.web.cases.domain.facts import NOTHING, Told
 from pencere.web.cases.domain.numbers import next_number
 from pencere.web.cases.domain.sealing import seal, unseal
 from pencere.web.cases.models import Draft
 from pencere.web.cases.models.draft import State
+from pencere.web.country import country
 from pencere.web.exchange import Gateway
 from pencere.web.people.models.person import Person
 
 KEPT = timedelta(days=30)
 
-# Beside the answers, by question: what was typed and is no answer yet. No question is named so.
-_TYPED = "typed:"
+# Beside the answers, by question; no question is named so. What was typed and is no answer yet;
+# how often it was answered; the applicant's own word beside a register's that counts; what a
+# register said of a number that waits to be confirmed.
+_TYPED, _TURN, _OWN, _FOUND = "typed:", "turn:", "own:", "found:"
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
     """A draft as a page needs it: its definition, answers, facts and the way through the form.
 
-    `typed` is what stands in the fields of a question and cannot be taken as its answer yet.
+    `typed` is what stands in the fields of a question and cannot be taken as its answer yet;
+    `turns` how often each question was answered, which a form carries so that one filled in
+    before an answer from elsewhere is noticed; `own` the applicant's words beside a register's;
+    `found` what a register said of a number, until the applicant confirms it.
     """
 
     draft: Draft
@@ -42,16 +50,20 @@ class Writing:
     told: Told
     context: Mapping[str, Any]
     typed: Mapping[str, Mapping[str, str]]
+    whole: forms.Way
+    turns: Mapping[str, int] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def way(self) -> list[Question]:
-        """The questions on the way, in order."""
-        return forms.route(self.definition, self.answers, self.context)
+        """The questions on the way that are asked, in order."""
+        return self.whole.asked
 
     @property
     def next_question(self) -> Question | None:
         """The first question without an answer; None when all are answered."""
-        return forms.next_question(self.definition, self.answers, self.context)
+        return next((question for question in self.way if question.id not in self.answers), None)
 
 
 def start_draft(*, person: Person, service: str, at: datetime) -> Draft:
@@ -128,19 +140,26 @@ def writing(*, draft: Draft, told: Told = NOTHING, at: datetime) -> Writing:
     definition = definitions.newest(draft.service, at=at)
     stored = unseal(draft.answers_sealed, draft.id.bytes) or {}
     restored = forms.from_stored(definition, stored)
+    context = _context(draft.person, told.values, restored.answers, at)
+    worked_out = forms.walk(definition, restored.answers, context)
+    answers = {**restored.answers, **worked_out.computed}
     return Writing(
         draft=draft,
         definition=definition,
-        answers=restored.answers,
+        answers=answers,
         check_again=restored.check_again,
         told=told,
-        context=_context(draft.person, told.values, restored.answers, at),
-        typed={
-            key.removeprefix(_TYPED): fields
-            for key, fields in stored.items()
-            if key.startswith(_TYPED)
-        },
+        context={**context, "answers": answers},
+        typed=_beside(stored, _TYPED),
+        whole=worked_out,
+        turns=_beside(stored, _TURN),
+        own=_beside(stored, _OWN),
+        found=_beside(stored, _FOUND),
     )
+
+
+def _beside(stored: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    return {key.removeprefix(mark): held for key, held in stored.items() if key.startswith(mark)}
 
 
 def has_fresh_facts(draft: Draft, *, at: datetime) -> bool:
@@ -150,21 +169,79 @@ def has_fresh_facts(draft: Draft, *, at: datetime) -> bool:
 
 
 @transaction.atomic
-def answer(*, draft: Draft, question: str, value: object, at: datetime) -> None:
+def answer(  # noqa: PLR0913, an answer comes with all of these
+    *,
+    draft: Draft,
+    question: str,
+    value: object,
+    at: datetime,
+    turn: int | None = None,
+    is_final: bool = True,
+    own: str | None = None,
+) -> None:
     """Keep one answer. Two tabs may answer different questions; the last answer to one counts.
 
+    `turn` is the one of the form the answer comes from; without it nothing is compared. What is
+    kept while it is typed is not `is_final`: the form it comes from stays good. `own` is the
+    applicant's word beside a register's, "" takes it back.
+
     Raises:
-        Conflict: "draft.submitted": the application was sent from another tab.
+        Conflict: "draft.submitted": the application was sent from another tab;
+            "draft.answered_elsewhere": another form gave another answer since `turn`.
     """
     row, stored = _open_row(draft)
-    stored.update(forms.to_stored({question: value}))
+    new = forms.to_stored({question: value})
+    key = _TURN + question
+    is_other = question not in stored or stored[question] != new[question]
+    if turn is not None and turn != stored.get(key, 0) and is_other:
+        raise Conflict("draft.answered_elsewhere", question=question)
+    stored.update(new)
+    if is_final:
+        stored[key] = stored.get(key, 0) + 1
+    if own is not None:
+        stored.pop(_OWN + question, None)
+        if own:
+            stored[_OWN + question] = own
     stored.pop(_TYPED + question, None)
+    stored.pop(_FOUND + question, None)
     # What was sent to the telephone is no longer what the person sees.
     row.signing_sealed = None
     row.definition_version = definitions.newest(row.service, at=at).version
     _save(row, stored, at=at)
     draft.answers_sealed, draft.saved_at = row.answers_sealed, at
     draft.signing_sealed = None
+
+
+@transaction.atomic
+def take_back(*, draft: Draft, question: str, at: datetime, turn: int | None = None) -> None:
+    """Make a question unanswered again.
+
+    Raises:
+        Conflict: as `answer`.
+    """
+    row, stored = _open_row(draft)
+    key = _TURN + question
+    if turn is not None and turn != stored.get(key, 0):
+        raise Conflict("draft.answered_elsewhere", question=question)
+    stored.pop(question, None)
+    stored[key] = stored.get(key, 0) + 1
+    row.signing_sealed = None
+    _save(row, stored, at=at)
+    draft.answers_sealed, draft.saved_at = row.answers_sealed, at
+    draft.signing_sealed = None
+
+
+@transaction.atomic
+def keep_found(*, draft: Draft, question: str, found: Mapping[str, Any], at: datetime) -> None:
+    """Keep what a register said of a number, until the applicant confirms it.
+
+    Raises:
+        Conflict: "draft.submitted".
+    """
+    row, stored = _open_row(draft)
+    stored[_FOUND + question] = dict(found)
+    _save(row, stored, at=at)
+    draft.answers_sealed, draft.saved_at = row.answers_sealed, at
 
 
 @transaction.atomic
@@ -236,4 +313,5 @@ def _context(
         "facts": dict(told),
         "answers": dict(answers),
         "today": local_date(at),
+        "places": Places.of(country()),
     }

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pencere.services import facts as engine
-from pencere.services.model import Definition, Fact, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition, Fact
 from pencere.web.exchange import Gateway, Purpose
 from pencere.web.people.models.person import Person
 

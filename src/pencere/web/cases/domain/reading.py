@@ -12,7 +12,7 @@ from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Missing
 from pencere.services import forms
 from pencere.services.case import Case as MachineCase
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions, facts
 from pencere.web.cases.domain.application import context_of
 from pencere.web.cases.domain.facts import NOTHING, Told
@@ -95,11 +95,15 @@ def open_case(
     row = case.id.bytes
     application = json.loads(vault().open_bytes(bytes(case.application_sealed), row))
     stored = dict(application["answers"])
-    for supplement in case.supplements.all():
+    supplements = list(case.supplements.all())
+    for supplement in supplements:
         stored.update(unseal(supplement.answers_sealed, row))
     answers = forms.from_stored(definition, stored).answers
     today = local_date(at)
     context = context_of(application=application, answers=answers, facts={}, today=today)
+    if supplements:  # what was signed stands; what is computed from other answers is other
+        answers = {**answers, **forms.walk(definition, answers, context).computed}
+        context = {**context, "answers": answers}
     told = NOTHING
     hidden = facts.for_body_only(definition)
     if officer is not None and gateway is not None and hidden:

@@ -14,9 +14,11 @@ from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict, Refused
 from pencere.services import eligibility, forms, machine
 from pencere.services.fees import Fee, fee_for
-from pencere.services.model import CheckKind, Definition, Payment, Role, SignatureLevel
+from pencere.services.model.casework import CheckKind
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition, Payment, SignatureLevel
 from pencere.web.cases.domain import checks, definitions, facts
-from pencere.web.cases.domain.application import application_of, context_of
+from pencere.web.cases.domain.application import application_of, context_of, uploads_in
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.transitions import By, fill, store
 from pencere.web.cases.models import Attachment, Case, Draft
@@ -206,4 +208,4 @@ def _context(
 
 def _files(said: Mapping[str, Any]) -> list[str]:
     named = {entry["question"] for entry in said["attachments"]}
-    return [said["answers"][name]["id"] for name in named if name in said["answers"]]
+    return [one["id"] for name in named for one in uploads_in(said["answers"].get(name))]

@@ -9,7 +9,8 @@ from pencere.kernel.errors import Conflict
 from pencere.services.case import Case as MachineCase
 from pencere.services.case import Event, Planned, Transition
 from pencere.services.clock import LegalClock
-from pencere.services.model import Definition, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.sealing import seal, unseal
@@ -92,7 +93,7 @@ def add_events(
     rows = []
     for n, event in enumerate(events, start=(last or 0) + 1):
         person = by.person if event.by is not None else None
-        has_words = words and event.kind in {"acted", "proposed", "declined"}
+        has_words = words and event.kind in {"acted", "proposed", "declined", "clock_extended"}
         rows.append(
             CaseEvent(
                 case=case,

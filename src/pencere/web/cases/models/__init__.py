@@ -5,6 +5,19 @@ from pencere.web.cases.models.case import Case
 from pencere.web.cases.models.draft import Draft
 from pencere.web.cases.models.effect import Effect
 from pencere.web.cases.models.event import CaseEvent
+from pencere.web.cases.models.message import CaseMessage, CaseMessageRead
 from pencere.web.cases.models.series import NumberSeries
+from pencere.web.cases.models.version_move import VersionMove
 
-__all__ = ["Attachment", "Case", "CaseEvent", "Draft", "Effect", "NumberSeries", "Supplement"]
+__all__ = [
+    "Attachment",
+    "Case",
+    "CaseEvent",
+    "CaseMessage",
+    "CaseMessageRead",
+    "Draft",
+    "Effect",
+    "NumberSeries",
+    "Supplement",
+    "VersionMove",
+]

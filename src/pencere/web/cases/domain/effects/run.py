@@ -12,7 +12,7 @@ from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict, Missing, PencereError, Unavailable
 from pencere.services import effects as engine
 from pencere.services.case import Decision
-from pencere.services.model import Effect as Defined
+from pencere.services.model.casework import Effect as Defined
 from pencere.web.cases.domain.effects import issue, refund, tell, write
 from pencere.web.cases.domain.outbox import TASK, enqueue
 from pencere.web.cases.domain.reading import Opened, open_case

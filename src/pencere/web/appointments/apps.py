@@ -1,0 +1,10 @@
+"""The app of appointments."""
+
+from django.apps import AppConfig
+
+
+class AppointmentsConfig(AppConfig):
+    """Appointments."""
+
+    name = "pencere.web.appointments"
+    label = "appointments"

@@ -1,0 +1,1 @@
+"""What happens to slots and bookings."""
