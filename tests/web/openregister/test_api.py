@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -29,7 +31,11 @@ ANSWERS = {
     "/systems": "/systems?q=reyestr&per_page=3",
     "/systems/{body}/{code}": "/systems/bpqmi/population",
     "/systems/{body}/{code}/versions": "/systems/bpqmi/population/versions",
+    "/systems/{body}/{code}/versions/{number}/services/{service}/openapi": (
+        "/systems/bpqmi/population/versions/1/services/person/openapi"
+    ),
     "/services": "/services?per_page=500",
+    "/services/{body}/{system}/{code}/openapi": "/services/bpqmi/population/person/openapi",
     "/agreements": "/agreements?per_page=500",
     "/agreements/{key}": "/agreements/portal-person-own",
     "/uses": "/uses?per_page=500",
@@ -75,9 +81,26 @@ def test_the_document_names_every_address_of_the_api_and_no_other() -> None:
     assert len(routes) == len(said) - 1
 
 
+def test_the_document_of_a_service_is_the_one_that_the_register_keeps() -> None:
+    browser = Client()
+    services = browser.get(f"{BASE}/services?per_page=500").json()["items"]
+    said = {one["id"]: one for one in services}
+    person = said["bpqmi/population/person"]
+
+    answer = browser.get(urlsplit(person["openapi_address"]).path)
+
+    assert sha256(answer.content).hexdigest() == person["openapi_sha256"]
+    assert answer.json()["info"]["title"] == "Population register: persons"
+    assert "attachment" in answer["Content-Disposition"]
+    events = said["bpqmi/population/events"]
+    assert (events["openapi_path"], events["openapi_address"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
+        ("/services/bpqmi/population/events/openapi", 404, "stateregister.no_document"),
+        ("/services/nobody/nothing/none/openapi", 404, "stateregister.no_document"),
         ("/systems/x/y", 404, "stateregister.no_system"),
         ("/agreements/nothing", 404, "stateregister.no_agreement"),
         ("/systems?page=0", 400, "open_data.page"),

@@ -54,9 +54,11 @@ def test_a_service_of_the_gateway_has_its_address_and_its_description() -> None:
 
     assert (name, RDF.type, DCAT.DataService) in graph
     assert graph.value(name, DCAT.endpointURL) == URIRef(f"{path}/person")
-    assert graph.value(name, DCAT.endpointDescription) == URIRef(
-        f"{path}/getOpenAPI?serviceCode=person"
+    assert graph.value(name, DCAT.endpointDescription) == at.api(
+        "services/bpqmi/population/person/openapi"
     )
+    events = at.id("service", "bpqmi/population/events")
+    assert graph.value(events, DCAT.endpointDescription) is None
     assert graph.value(name, DCAT.servesDataset) == at.id("dataset", "bpqmi/population/person")
 
 

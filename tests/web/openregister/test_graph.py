@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.web.openregister.conftest import TODAY
+from tests.web.openregister.conftest import NOW, TODAY
 
 from pencere.gateway.directory.builtin import RULES
 from pencere.kernel.errors import Misconfigured
@@ -20,11 +20,18 @@ from pencere.web.openregister.domain.records import OpenAgreement
 from pencere.web.openregister.domain.snapshot import snapshot
 from pencere.web.openregister.domain.statistics import statistics
 from pencere.web.stateregister.domain.description import EMPTY
+from pencere.web.stateregister.domain.recording import record
 from pencere.web.stateregister.models import Agreement
 
+FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)
 RIGHT = OpenAgreement(
-    "a", "x/one", "y/two", "s", date(2026, 1, 1), date(2027, 12, 31), "in-force", {}, False
+    "a", "x/one", "y/two", "s", FIRST, LAST, "in-force", {}, False, ((FIRST, LAST),)
 )
+
+
+def ended(days_ago: int) -> OpenAgreement:
+    last = TODAY - timedelta(days=days_ago)
+    return replace(RIGHT, last_day=last, periods=((FIRST, last),))
 
 
 def counted(days_ago: int, *, answered: int = 1, first: int = 0) -> Counted:
@@ -43,9 +50,12 @@ def counted(days_ago: int, *, answered: int = 1, first: int = 0) -> Counted:
         ([replace(RIGHT, first_day=TODAY - timedelta(days=30))], None, "never"),
         ([replace(RIGHT, force="ended")], counted(10), "ended"),
         ([replace(RIGHT, force="suspended")], None, "ended"),
-        ([replace(RIGHT, last_day=TODAY - timedelta(days=5))], counted(6), "ended"),
-        ([replace(RIGHT, last_day=TODAY - timedelta(days=5))], counted(4), "unagreed"),
-        ([replace(RIGHT, first_day=TODAY)], counted(0, first=1), "unagreed"),
+        ([ended(5)], counted(6), "ended"),
+        ([ended(5)], counted(5), "ended"),
+        ([ended(5)], counted(4), "unagreed"),
+        ([ended(5), RIGHT], counted(4), "used"),
+        ([replace(RIGHT, periods=((TODAY, LAST),))], counted(0, first=1), "unagreed"),
+        ([replace(RIGHT, periods=())], counted(0), "unagreed"),
         ([], counted(1), "unagreed"),
         ([], Counted(0, 3, 0, None, None), "refused"),
         ([RIGHT], Counted(0, 3, 0, None, None), "never"),
@@ -81,6 +91,27 @@ def test_traffic_without_an_agreement_stands_first_and_is_an_alarm(
     assert used.counted == Counted(3, 2, 3, TODAY, TODAY)
     assert found.totals()["unagreed"] == 1
     assert len(found.of_system("health/health").edges) < len(found.edges)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("founded")
+@pytest.mark.parametrize(
+    ("days_ago", "verdict"), [(10, "used"), (6, "used"), (4, "unagreed"), (2, "used"), (1, "used")]
+)
+def test_traffic_while_an_agreement_was_suspended_is_an_alarm(
+    asked: Callable[..., Any], days_ago: int, verdict: str
+) -> None:
+    right = Agreement.objects.get(id="portal-usage-dyp")
+    for kind, ago in (("suspended", 6), ("resumed", 2)):
+        record("agreement", right.id, kind, person=None, at=NOW - timedelta(days=ago))
+    right.save()  # as every act does: the open register is made anew by it
+    asked("idda/portal", "dyp/dyp/findUsage")
+    asked("idda/portal", "dyp/dyp/findUsage", day=TODAY - timedelta(days=days_ago))
+
+    edges = graph(snapshot(), on=TODAY).edges
+
+    edge = next(one for one in edges if one.service_id == "dyp/dyp/findUsage")
+    assert edge.verdict == verdict
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """The public pages: three languages, hostile questions, what helps when nothing is found."""
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from tests.web.openregister.conftest import NOW
 
 from pencere.web.openregister.domain.snapshot import snapshot
+from pencere.web.stateregister.domain.recording import describe
 from pencere.web.stateregister.models import Agreement, Description, System
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("founded")]
@@ -193,3 +196,23 @@ def test_a_stable_id_leads_to_the_page_of_its_thing() -> None:
         way: (303, page) for way, page in ways.items()
     }
     assert browser.get("/registry/id/system/%00%20x").status_code == 404
+
+
+def test_a_type_of_events_shows_its_schema_to_people_and_machines() -> None:
+    system = System.objects.get(owner_id="bpqmi", code="population")
+    newest = Description.objects.filter(system=system).order_by("-number")[0]
+    content = json.loads(json.dumps(newest.content))
+    schema = {"type": "object", "required": ["died"]}
+    events = next(one for one in content["services"] if one["code"] == "events")
+    events["schemas"] = {"person-died": schema}
+    describe(system, content, why="founded", application="", person=None, at=NOW)
+    browser = Client()
+
+    page = browser.get("/en/registry/systems/bpqmi/population/").content.decode()
+    services = browser.get("/api/registry/v1/services?per_page=500").json()["items"]
+
+    assert "JSON Schema: person-died" in page
+    assert "&#34;required&#34;" in page
+    assert {one["id"]: one["event_schemas"] for one in services}["bpqmi/population/events"] == {
+        "person-died": schema
+    }

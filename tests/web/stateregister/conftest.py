@@ -24,7 +24,14 @@ from pencere.web.people.domain import accounts
 from pencere.web.people.domain.visit import Office
 from pencere.web.people.models import OfficerRole, Person
 from pencere.web.people.vault import Identity
-from pencere.web.stateregister.domain import accords, applications, founding, loading, reading
+from pencere.web.stateregister.domain import (
+    accords,
+    applications,
+    founding,
+    loading,
+    reading,
+    signing,
+)
 from pencere.web.stateregister.domain.accord_document import keep
 from pencere.web.stateregister.domain.offices import Actor
 from pencere.web.stateregister.domain.signing import Verifier
@@ -80,7 +87,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FixedClock:
     return fixed
 
 
-_fins = itertools.count(100)
+_fins = itertools.count()
 
 
 @pytest.fixture
@@ -88,7 +95,7 @@ def people(db: None, clock: FixedClock) -> dict[str, Person]:
     """A person for each office, by the names of OFFICES."""
     found = {}
     for name, (role, body) in OFFICES.items():
-        identity = Identity(Fin(f"5REG{next(_fins)}"), name.title(), "Tester")
+        identity = Identity(Fin(f"5R{next(_fins):05d}"), name.title(), "Tester")
         found[name] = accounts.open_account(identity, at=clock.now(), phone="+994501112233")
         OfficerRole.objects.create(person=found[name], body=body, role=role)
     return found
@@ -248,8 +255,8 @@ def to_sign(founded: None, officers: dict[str, Actor], clock: FixedClock) -> Cal
     def make(**terms: Any) -> Accord:
         at = clock.now()
         row = accords.begin(
-            consumer=reading.system("dma", "employment"),
-            provider=reading.system("bpqmi", "population"),
+            wants=reading.system("dma", "employment"),
+            holder=reading.system("bpqmi", "population"),
             service="person", actor=officers["proposer"], at=at,
         )  # fmt: skip
         said = {
@@ -263,3 +270,27 @@ def to_sign(founded: None, officers: dict[str, Actor], clock: FixedClock) -> Cal
         return accords.clear(row.number, version=row.version, actor=officers["approver"], at=at)
 
     return make
+
+
+@pytest.fixture
+def sign(officers: dict[str, Actor], pens: Pens, clock: FixedClock) -> Callable[..., Accord]:
+    """Sign as a side of an accord between dma and bpqmi."""
+
+    def by(row: Accord, side: str, **changes: Any) -> Accord:
+        system = row.consumer if side == "consumer" else row.provider
+        name = "signatory" if system.owner_id == "dma" else "holder_signatory"
+        actor = changes.get("actor", officers[name])
+        content = changes.get("content", signing.bytes_to_sign(row))
+        cades = pens.sign(changes.get("pen", actor.person), content)
+        return signing.sign(row.number, side=side, actor=actor, cades=cades,
+                            verifier=pens.verifier, at=clock.now())  # fmt: skip
+
+    return by
+
+
+@pytest.fixture
+def in_force(to_sign: Callable[..., Accord], sign: Callable[..., Accord]) -> Accord:
+    """The accord of an agreement that both have signed."""
+    row = to_sign()
+    sign(row, "consumer")
+    return sign(row, "provider")

@@ -36,19 +36,6 @@ def in_directory(agreement: str) -> dict[str, Any] | None:
     return next((one for one in content["agreements"] if one["id"] == agreement), None)
 
 
-@pytest.fixture
-def sign(officers: dict[str, Actor], pens: Pens, clock: FixedClock) -> Callable[..., Accord]:
-    def by(row: Accord, side: str, **changes: Any) -> Accord:
-        name = {"consumer": "signatory", "provider": "holder_signatory"}[side]
-        actor = changes.get("actor", officers[name])
-        content = changes.get("content", signing.bytes_to_sign(row))
-        cades = pens.sign(changes.get("pen", actor.person), content)
-        return signing.sign(row.number, side=side, actor=actor, cades=cades,
-                            verifier=pens.verifier, at=clock.now())  # fmt: skip
-
-    return by
-
-
 def test_one_signature_gives_no_right_and_both_do(to_sign: ToSign, sign: Any) -> None:
     row = to_sign()
 
@@ -187,8 +174,8 @@ def test_the_provider_may_return_with_other_terms(
 ) -> None:
     at = clock.now()
     row = accords.begin(
-        consumer=reading.system("dma", "employment"),
-        provider=reading.system("bpqmi", "population"),
+        wants=reading.system("dma", "employment"),
+        holder=reading.system("bpqmi", "population"),
         service="person", actor=officers["proposer"], at=at,
     )  # fmt: skip
     said = {"purposes": ["job-matching"], "legal_bases": ["mesgulluq-haqqinda"],

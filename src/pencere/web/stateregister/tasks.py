@@ -59,10 +59,10 @@ def _publish() -> None:
     installation = settings.INSTALLATION
     keystore = Keystore(installation.trust, installation.secret("keystore"))
     data = read_exchange(country())
-    publication = directory.publish(
+    directory.publish(
         instance=data.instance,
         signer=keystore.signer("directory"),
         at=settings.CLOCK.now(),
         consent_register=data.consent_register,
     )
-    directory.write_directory(publication, installation.run / "directory.jws")
+    directory.write_newest(installation.run / "directory.jws")

@@ -12,6 +12,7 @@ from typing import Any
 from pencere.countries.country import Country
 from pencere.kernel.datafile import Node
 from pencere.web.country import country
+from pencere.web.stateregister.domain.contacts import official
 
 
 class Audience(StrEnum):
@@ -64,8 +65,13 @@ def may_read(audience: Audience, *path: str) -> bool:
 
 
 def open_part(area: str, record: Mapping[str, Any], audience: Audience) -> dict[str, Any]:
-    """Return what an audience may read of a record, in the order of the table."""
+    """Return what an audience may read of a record, in the order of the table.
+
+    Of contacts the public reads those of offices only.
+    """
     found: dict[str, Any] = _part(table()[area], record, audience)
+    if area == "description" and audience == Audience.PUBLIC and "contacts" in found:
+        found["contacts"] = official(found["contacts"])
     return found
 
 

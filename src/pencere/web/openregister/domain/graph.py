@@ -5,7 +5,7 @@ quiet      agreed, asked once, but not for DYING days: the right may be ended
 never      agreed and never asked, though the agreement is older than NEW days
 new        agreed, not yet asked, the agreement is young
 ended      no right any more, and asked while there was one
-unagreed   asked and answered without any agreement in the register: an alarm
+unagreed   asked and answered on a day on which no agreement gave the right: an alarm
 refused    asked without an agreement and refused by the node, as it should be
 """
 
@@ -20,6 +20,7 @@ from django.db.models import Max, Min, Q, Sum
 
 from pencere.web.openregister.domain.records import OpenAgreement
 from pencere.web.openregister.domain.snapshot import Snapshot
+from pencere.web.stateregister.domain.periods import gaps, merged
 from pencere.web.stateregister.models import Traffic
 
 COUNTED = 30
@@ -108,33 +109,47 @@ def graph(of: Snapshot, *, on: date, shows_hidden: bool = False) -> Graph:
     agreed: dict[Pair, list[OpenAgreement]] = defaultdict(list)
     for one in of.agreements.values():
         agreed[one.consumer, one.provider, one.service].append(one)
+    between = _answered_between(agreed, on=on)
     edges = [
-        _edge(pair, tuple(agreed.get(pair, ())), counted.get(pair), on, shows_hidden)
+        _edge(pair, tuple(agreed.get(pair, ())), counted.get(pair), on, shows_hidden,
+              pair in between)
         for pair in agreed.keys() | counted.keys()
-    ]
+    ]  # fmt: skip
     edges.sort(key=lambda one: (VERDICTS.index(one.verdict), one.consumer, one.service_id))
     return Graph(tuple(edges), bool(counted))
 
 
-def _edge(
+def _edge(  # noqa: PLR0913, PLR0917 - an edge is all of these
     pair: Pair,
     agreements: tuple[OpenAgreement, ...],
     counted: Counted | None,
     on: date,
     shows_hidden: bool,
+    was_between: bool,
 ) -> Edge:
     is_hidden = any(one.hides_traffic for one in agreements) and not shows_hidden
     if is_hidden:
         counted = None
-    verdict = "used" if is_hidden else verdict_of(agreements, counted, on=on)
+    verdict = (
+        "used" if is_hidden else verdict_of(agreements, counted, on=on, was_between=was_between)
+    )
     return Edge(*pair, agreements, counted, verdict, is_hidden)
 
 
-def verdict_of(agreements: Iterable[OpenAgreement], counted: Counted | None, *, on: date) -> str:
-    """Say how what was agreed and what was asked stand to one another."""
+def verdict_of(
+    agreements: Iterable[OpenAgreement],
+    counted: Counted | None,
+    *,
+    on: date,
+    was_between: bool = False,
+) -> str:
+    """Say how what was agreed and what was asked stand to one another.
+
+    `was_between`: it was answered on a day between the periods of the agreements.
+    """
     every = tuple(agreements)
     living = [one for one in every if one.is_in_force(on)]
-    if counted is not None and _was_beyond(every, counted):
+    if counted is not None and (was_between or _was_beyond(every, counted)):
         return "unagreed" if counted.answered else "refused"
     if not living:
         return "ended"
@@ -145,17 +160,41 @@ def verdict_of(agreements: Iterable[OpenAgreement], counted: Counted | None, *, 
 
 
 def _was_beyond(agreements: tuple[OpenAgreement, ...], counted: Counted) -> bool:
-    """Say whether it was answered on a day for which no agreement was ever made.
-
-    An agreement that was ended early gave its right until then, so its last day is the bound.
-    """
+    """Say whether it was answered before the first day of any right, or after the last one."""
+    rights = merged(period for one in agreements for period in one.periods)
     if not agreements:
         return True
     if counted.first_answered is None or counted.last_answered is None:
         return False
-    first = min(one.first_day for one in agreements)
-    last = max(one.last_day for one in agreements)
-    return counted.first_answered < first or counted.last_answered > last
+    if not rights:
+        return True
+    return counted.first_answered < rights[0][0] or counted.last_answered > rights[-1][1]
+
+
+def _answered_between(agreed: Mapping[Pair, list[OpenAgreement]], *, on: date) -> frozenset[Pair]:
+    """Return pairs that were answered while their right was suspended, or between two rights."""
+    empty = {
+        pair: found
+        for pair, every in agreed.items()
+        if (found := gaps(period for one in every for period in one.periods))
+    }
+    if not empty:
+        return frozenset()
+    days = Q()
+    for found in empty.values():
+        for first, last in found:
+            days |= Q(day__gte=first, day__lte=last)
+    rows = (
+        Traffic.objects.filter(days, outcome=ANSWERED, count__gt=0, day__lte=on)
+        .values("consumer", "service", "day")
+        .distinct()
+    )
+    return frozenset(
+        pair
+        for row in rows
+        if (pair := _pair(row)) in empty
+        and any(first <= row["day"] <= last for first, last in empty[pair])
+    )
 
 
 def _counts(*, on: date) -> Mapping[Pair, Counted]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pencere.kernel.text import Text
 from pencere.web.country import country
+from pencere.web.stateregister.domain.exchange_data import EVENTS
+from pencere.web.stateregister.domain.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,18 @@ class OpenService:
         """The stable id."""
         return f"{self.system}/{self.code}"
 
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Types of events, for the service of what a system publishes."""
+        if self.code != EVENTS:
+            return ()
+        return tuple(path.removeprefix("/") for _, path in self.content.get("endpoints", ()))
+
+    @property
+    def openapi_sha256(self) -> str:
+        """Digest in hex of its OpenAPI document, which the register keeps; empty: none."""
+        return str(self.content.get("openapi_sha256") or "")
+
     def gateway_path(self, instance: str, member_class: str) -> str:
         """Return where the gateway has it: `/r1/AZ/GOV/<body>/<system>/<service>`."""
         return f"/r1/{instance}/{member_class}/{self.id}"
@@ -32,7 +46,8 @@ class OpenService:
 class OpenAgreement:
     """A right: `consumer` and `provider` are ids of systems; `content` what the public may read.
 
-    `hides_traffic`: the law may hide its accesses, so its counts are no public figure.
+    `hides_traffic`: the law may hide its accesses, so its counts are no public figure. `periods`:
+    the days on which it gave its right, as `stateregister.domain.periods` finds them.
     """
 
     id: str
@@ -44,6 +59,7 @@ class OpenAgreement:
     force: str
     content: Mapping[str, Any]
     hides_traffic: bool
+    periods: tuple[Period, ...]
 
     def is_in_force(self, day: date) -> bool:
         """Say whether it gives its right on a day."""

@@ -18,7 +18,9 @@ from pencere.kernel.text import LANGUAGES, Text
 from pencere.web.openregister.domain.audience import Audience, open_part
 from pencere.web.openregister.domain.records import OpenAgreement, OpenService, OpenSystem
 from pencere.web.openregister.domain.words import SystemIndex
+from pencere.web.stateregister.domain.periods import periods
 from pencere.web.stateregister.models import Agreement, Description, Stage, System
+from pencere.web.texts import texts
 
 # A row that is changed gets another xmin, and their sum another value.
 _STAMP = """
@@ -56,6 +58,17 @@ class Snapshot:
     def agreements_of(self, system: str) -> tuple[OpenAgreement, ...]:
         """Return agreements in which a system asks or answers."""
         return self._of_system.get(system, ())
+
+    def service_names(self, provider: str, code: str) -> Text:
+        """Return the words of a service, also of what nodes answer themselves."""
+        key = f"registry.service.{code}"
+        if key in texts():
+            return texts().text(key)
+        found = self.systems.get(provider)
+        for one in () if found is None else found.services:
+            if one.code == code:
+                return one.names
+        return Text(code, code, code)
 
     def holders_of(self, concept: str) -> tuple[OpenSystem, ...]:
         """Return the systems that keep a concept."""
@@ -157,6 +170,7 @@ def _system(row: System, newest: Mapping[str, Any]) -> OpenSystem:
 
 def _agreements(systems: Mapping[str, OpenSystem]) -> Iterable[tuple[str, OpenAgreement]]:
     rows = Agreement.objects.select_related("consumer", "provider").order_by("id")
+    days = periods()
     for row in rows:
         consumer, provider = row.consumer.key, row.provider.key
         if consumer not in systems or provider not in systems:
@@ -195,6 +209,7 @@ def _agreements(systems: Mapping[str, OpenSystem]) -> Iterable[tuple[str, OpenAg
                 force=row.force if row.is_active else "ended",
                 content=MappingProxyType(open_part("agreement", whole, Audience.PUBLIC)),
                 hides_traffic=row.suppress is not None,
+                periods=days.get(row.id, ()),
             ),
         )
 

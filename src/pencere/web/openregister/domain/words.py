@@ -8,9 +8,16 @@ from pencere.kernel.text import LANGUAGES, Text
 from pencere.services.search import Index
 from pencere.web.openregister.domain.records import OpenService, OpenSystem, body_names
 from pencere.web.stateregister.domain.vocabulary import vocabulary
+from pencere.web.texts import texts
 
 LONGEST_QUERY = 200
 SYSTEM, SERVICE = "system:", "service:"
+
+
+def event_names(name: str) -> Text:
+    """Return the words of a type of events; one without words is shown by its name."""
+    key = f"registry.event.{name.replace('-', '_')}"
+    return texts().text(key) if key in texts() else Text(name, name, name)
 
 
 @dataclass(frozen=True, slots=True)

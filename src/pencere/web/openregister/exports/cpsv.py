@@ -7,7 +7,8 @@ from rdflib.namespace import DCTERMS
 
 from pencere.kernel.text import LANGUAGES, Text
 from pencere.services.catalogue import Catalogue, Entry, LifeEvent
-from pencere.services.model import Basis, Term, TermUnit
+from pencere.services.model.common import Basis, TermUnit
+from pencere.services.model.definition import Term
 from pencere.web.openregister.domain.records import act_names
 from pencere.web.openregister.exports import names
 from pencere.web.openregister.exports.names import ADMS, AUTHORITY, CPSV, CV, DCAT, ELI, Addresses

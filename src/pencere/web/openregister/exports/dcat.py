@@ -136,8 +136,11 @@ def _service(
     names.say(graph, name, DCTERMS.title, service.names)
     names.say(graph, name, DCTERMS.description, system.purpose)
     graph.add((name, DCAT.endpointURL, URIRef(f"{at.gateway}{path}")))
-    about = f"{at.gateway}{above}/getOpenAPI?serviceCode={service.code}"
-    graph.add((name, DCAT.endpointDescription, URIRef(about)))
+    if service.openapi_sha256:
+        graph.add((name, DCAT.endpointDescription, at.api(f"services/{service.id}/openapi")))
+    elif not service.events:
+        about = f"{at.gateway}{above}/getOpenAPI?serviceCode={service.code}"
+        graph.add((name, DCAT.endpointDescription, URIRef(about)))
     graph.add((PROTOCOL, RDF.type, DCTERMS.Standard))
     graph.add((name, DCTERMS.conformsTo, PROTOCOL))
     landing = _document(graph, at.page(f"registry/systems/{system.id}/"))

@@ -31,7 +31,17 @@ plain_urlpatterns = [
         register.versions,
         name="registry_api_versions",
     ),
+    path(
+        f"{BASE}/systems/<slug:body>/<slug:code>/versions/<int:number>/services/<slug:service>/openapi",
+        register.version_openapi,
+        name="registry_api_version_openapi",
+    ),
     path(f"{BASE}/services", register.services, name="registry_api_services"),
+    path(
+        f"{BASE}/services/<slug:body>/<slug:system>/<slug:code>/openapi",
+        register.service_openapi,
+        name="registry_api_service_openapi",
+    ),
     path(f"{BASE}/agreements", register.agreements, name="registry_api_agreements"),
     path(f"{BASE}/agreements/<str:key>", register.agreement, name="registry_api_agreement"),
     path(f"{BASE}/uses", register.uses, name="registry_api_uses"),

@@ -13,6 +13,7 @@ from pencere.kernel.text import Text
 from pencere.web.country import country
 from pencere.web.people.models.person import Person
 from pencere.web.stateregister.domain.reading import description_of
+from pencere.web.stateregister.domain.sides import asked, asking
 from pencere.web.stateregister.domain.vocabulary import vocabulary
 from pencere.web.stateregister.models import Accord, Document
 
@@ -56,18 +57,18 @@ def keep(content: bytes, media_type: str, *, by: Person | None, at: datetime) ->
 
 
 def _facts(row: Accord) -> dict[str, Any]:
-    terms = row.terms
+    terms, wants, holder = row.terms, asking(row), asked(row)
     described = {
         field["code"]: field["names"]
-        for one in description_of(row.provider).content["objects"]
+        for one in description_of(holder).content["objects"]
         for field in one["fields"]
     }
     purposes, acts, bodies = country().purposes, country().acts, country().bodies
     return {
-        "consumer_body": row.consumer.owner.names,
-        "consumer": row.consumer.names,
-        "provider_body": row.provider.owner.names,
-        "provider": row.provider.names,
+        "consumer_body": wants.owner.names,
+        "consumer": wants.names,
+        "provider_body": holder.owner.names,
+        "provider": holder.names,
         "agreement": row.agreement_id,
         "is_amendment": row.is_amendment,
         "service": terms["service"],

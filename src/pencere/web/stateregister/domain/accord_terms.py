@@ -7,9 +7,18 @@ from typing import Any
 
 from pencere.web.country import country
 from pencere.web.stateregister.domain.description import fields_of
-from pencere.web.stateregister.domain.exchange_data import BUILT_IN, DEMANDS
+from pencere.web.stateregister.domain.exchange_data import BUILT_IN, DEMANDS, SUBSCRIPTION
 from pencere.web.stateregister.domain.reading import description_of
-from pencere.web.stateregister.models import Accord, Description, Service, Stage, System
+from pencere.web.stateregister.domain.sides import asked, asking, endpoints_about
+from pencere.web.stateregister.models import (
+    Accord,
+    Act,
+    Agreement,
+    Description,
+    Service,
+    Stage,
+    System,
+)
 
 MOST_YEARS = 5
 # For so long at most may an access be kept from the person.
@@ -32,18 +41,22 @@ class Check:
     is_hard: bool = True
 
 
-def empty_terms(*, on: date) -> dict[str, Any]:
-    """Return terms in which nothing is agreed yet, for two years from a day."""
+def empty_terms(*, on: date, service: str, endpoints: list[list[str]]) -> dict[str, Any]:
+    """Return terms in which only the service is agreed, for two years from a day.
+
+    Nobody asks for an event, so how often, and with which headers, is no question there.
+    """
+    is_asked = service != SUBSCRIPTION
     return {
-        "service": "",
-        "endpoints": [],
+        "service": service,
+        "endpoints": endpoints,
         "purposes": [],
         "legal_bases": [],
         "fields": [],
         "persons": 0,
-        "demands": ["case"],
-        "rate": {"per_second": 10, "burst": 20},
-        "quota": {"per": "day", "count": 10000},
+        "demands": ["case"] if is_asked else [],
+        "rate": {"per_second": 10, "burst": 20} if is_asked else None,
+        "quota": {"per": "day", "count": 10000} if is_asked else None,
         "represents": [],
         "consent": False,
         "suppress": None,
@@ -56,27 +69,31 @@ def empty_terms(*, on: date) -> dict[str, Any]:
 def checks(accord: Accord, *, on: date) -> list[Check]:
     """Return what the register checks, in the order in which pages show it."""
     terms = accord.terms
-    provider, consumer = accord.provider, accord.consumer
+    wants, holder = asking(accord), asked(accord)
     acts, purposes = country().acts, country().purposes
-    service = Service.objects.filter(system=provider, code=terms["service"], is_active=True).first()
+    service = Service.objects.filter(system=holder, code=terms["service"], is_active=True).first()
+    open_there = endpoints_about(holder, terms["service"])
     strange = [one for one in terms["purposes"] if one not in purposes]
     bases = set(terms["legal_bases"])
     unfit = [
         one for one in terms["purposes"] if one in purposes and purposes[one].basis not in bases
     ]
-    offered = fields_offered(provider, terms["service"])
+    offered = fields_offered(holder, terms["service"])
     missing = [one for one in terms["fields"] if one not in offered]
+    has_fields = bool(terms["fields"]) != (terms["service"] in BUILT_IN)
     first, last = _day(terms["from"]), _day(terms["until"])
+    ends = last_day_by_notice(accord.agreement_id)
     return [
-        Check("consumer_registered", _is_registered(consumer)),
-        Check("provider_in_use", provider.stage == Stage.IN_USE and provider.is_active),
-        Check("service_offered", service is not None, terms["service"]),
-        Check("endpoints_offered", _endpoints_fit(terms, service)),
+        Check("consumer_registered", _is_registered(wants)),
+        Check("provider_in_use", holder.stage == Stage.IN_USE and holder.is_active),
+        Check("service_offered", bool(open_there), terms["service"]),
+        Check("endpoints_offered", bool(terms["endpoints"])
+              and all(list(one) in open_there for one in terms["endpoints"])),
         Check("purposes_known", bool(terms["purposes"]) and not strange, ", ".join(strange)),
         Check("bases_known", bool(bases) and all(one in acts for one in bases),
               ", ".join(sorted(bases - acts.keys()))),
         Check("bases_fit", not unfit, ", ".join(unfit)),
-        Check("fields_described", bool(terms["fields"]) and not missing, ", ".join(missing)),
+        Check("fields_described", has_fields and not missing, ", ".join(missing)),
         Check("limits_given", _limits_fit(terms)),
         Check("demands_known", all(one in DEMANDS for one in terms["demands"])),
         Check("represented_known", all(_is_body(one) for one in terms["represents"])),
@@ -85,21 +102,33 @@ def checks(accord: Accord, *, on: date) -> list[Check]:
         Check("persons_given", int(terms["persons"]) > 0),
         Check("days_in_order", first is not None and last is not None and first <= last
               and last >= on and last.year - first.year <= MOST_YEARS),
-        Check("asked_once", _is_linked(consumer, provider), is_hard=False),
+        Check("notice_kept", ends is None or (last is not None and last <= ends),
+              "" if ends is None else ends.isoformat()),
+        Check("asked_once", _is_linked(wants, holder), is_hard=False),
     ]  # fmt: skip
 
 
 def fields_offered(system: System, service: str) -> dict[str, tuple[dict[str, Any], str]]:
     """Return what may be agreed about: names and object by code of the field.
 
-    A service that is called like an object of the description answers with that object.
+    A service that is called like an object of the description answers with that object; what the
+    node itself answers has no fields.
     """
+    if service in BUILT_IN:
+        return {}
     found: dict[str, tuple[dict[str, Any], str]] = {}
     every = list(fields_of(description_of(system).content))
     own = [(one, field) for one, field in every if one["code"] == service]
     for one, field in own or every:
         found.setdefault(str(field["code"]), (field["names"], str(one["names"]["az"])))
     return found
+
+
+def last_day_by_notice(agreement_id: str) -> date | None:
+    """Return the day with which an agreement ends because a side gave notice; None: nobody did."""
+    if not Act.objects.filter(about="agreement", subject=agreement_id, kind="notice").exists():
+        return None
+    return Agreement.objects.values_list("last_day", flat=True).get(id=agreement_id)
 
 
 def holds(accord: Accord, *, on: date) -> bool:
@@ -112,15 +141,6 @@ def _is_registered(system: System) -> bool:
         system.stage in {Stage.ESTABLISHED, Stage.IN_USE}
         and Description.objects.filter(system=system).exists()
     )
-
-
-def _endpoints_fit(terms: Mapping[str, Any], service: Service | None) -> bool:
-    if terms["service"] == BUILT_IN:
-        return bool(terms["endpoints"] == [["POST", "**"]])
-    if service is None or not terms["endpoints"]:
-        return False
-    offered = [tuple(pair) for pair in service.endpoints]
-    return all(tuple(pair) in offered for pair in terms["endpoints"])
 
 
 def _limits_fit(terms: Mapping[str, Any]) -> bool:

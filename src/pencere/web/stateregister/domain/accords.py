@@ -1,14 +1,14 @@
 """Accords: texts of agreements on exchange, from the first draft to the right that they make.
 
-Drafted by the consumer's body, agreed with the provider's, checked by the register, signed by
-both. Only then there is an agreement, and with it a right in the directory.
+Drafted by the body that wants something, agreed with the one that has it, checked by the register,
+signed by both. Only then there is an agreement, and with it a right in the directory.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from pencere.kernel.canonical import sha256_of
 from pencere.kernel.clock import local_date
@@ -16,7 +16,8 @@ from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
 from pencere.web.stateregister.domain.accord_document import document_of
 from pencere.web.stateregister.domain.accord_requests import make
 from pencere.web.stateregister.domain.accord_terms import KEYS, empty_terms, holds
-from pencere.web.stateregister.domain.agreements import agreement_for
+from pencere.web.stateregister.domain.agreements import OPEN, locked_agreement
+from pencere.web.stateregister.domain.exchange_data import EVENTS, SUBSCRIPTION
 from pencere.web.stateregister.domain.offices import (
     APPROVER,
     PROPOSER,
@@ -26,51 +27,64 @@ from pencere.web.stateregister.domain.offices import (
     need,
 )
 from pencere.web.stateregister.domain.recording import record
+from pencere.web.stateregister.domain.sides import (
+    asked,
+    asking,
+    asking_of,
+    endpoints_about,
+)
 from pencere.web.stateregister.domain.telling import tell_role
 from pencere.web.stateregister.domain.vocabulary import vocabulary
-from pencere.web.stateregister.models import Accord, AccordState, Act, Force, System
+from pencere.web.stateregister.models import Accord, AccordState, Act, Force, Signature, System
 
 ABOUT = "accord"
 LEAST_REASON = 10
 MOST = 5000
-OPEN = (AccordState.DRAFT, AccordState.OFFERED, AccordState.ACCEPTED, AccordState.SIGNING)
 
 
-def begin(*, consumer: System, provider: System, service: str, actor: Actor,
-          at: datetime) -> Accord:  # fmt: skip
-    """Draft an accord about a service.
+@transaction.atomic
+def begin(*, wants: System, holder: System, service: str, actor: Actor, at: datetime) -> Accord:
+    """Draft an accord about a service of `holder`, or return the draft that this person has.
+
+    About what `holder` publishes it becomes a subscription.
 
     Raises:
         Refused: `stateregister.not_yours`.
         Invalid: `stateregister.same_system`.
     """
-    need(actor, PROPOSER, consumer.owner_id)
-    if consumer.pk == provider.pk:
+    need(actor, PROPOSER, wants.owner_id)
+    if wants.pk == holder.pk:
         raise Invalid("stateregister.same_system")
+    # Of two presses at once the second waits here and finds the draft of the first.
+    System.objects.select_for_update().get(pk=wants.pk)
+    offered = holder.services.filter(code=service, is_active=True).first()
+    consumer, provider = wants, holder
+    if service == EVENTS:
+        service, consumer, provider = SUBSCRIPTION, holder, wants
     open_one = Accord.objects.filter(
         consumer=consumer, provider=provider, terms__service=service, state=AccordState.DRAFT,
         is_amendment=False, drafter=actor.person,
     ).first()  # fmt: skip
     if open_one is not None:
         return open_one
-    offered = provider.services.filter(code=service, is_active=True).first()
-    terms = empty_terms(on=local_date(at)) | {"service": service}
-    if offered is not None:
-        terms |= {"endpoints": offered.endpoints, "consent": bool(offered.consent)}
-    with transaction.atomic():
-        return make(consumer, provider, terms, drafter=actor.person, at=at)
+    terms = empty_terms(
+        on=local_date(at), service=service, endpoints=endpoints_about(holder, service)
+    )
+    if offered is not None and offered.consent:
+        terms["consent"] = True
+    return make(consumer, provider, terms, drafter=actor.person, at=at)
 
 
+@transaction.atomic
 def amend(agreement_id: str, *, actor: Actor, at: datetime) -> Accord:
-    """Draft another text of an agreement in force; the old one counts until both have signed.
+    """Draft another text of an agreement; the old one counts until both have signed.
+
+    Returns the text that is being agreed about already, if there is one.
 
     Raises:
         Conflict: `stateregister.not_in_force`.
     """
-    agreement = agreement_for(agreement_id)
-    need(actor, PROPOSER, agreement.consumer.owner_id)
-    if agreement.force == Force.ENDED:
-        raise Conflict("stateregister.not_in_force")
+    agreement = locked_agreement(agreement_id)
     terms = {
         "service": agreement.service_code,
         "endpoints": agreement.endpoints,
@@ -88,25 +102,28 @@ def amend(agreement_id: str, *, actor: Actor, at: datetime) -> Accord:
         "until": agreement.last_day.isoformat(),
         "note": "",
     }
-    try:
-        return make(agreement.consumer, agreement.provider, terms, drafter=actor.person, at=at,
-                    agreement_id=agreement.id)  # fmt: skip
-    except IntegrityError:
-        return Accord.objects.get(agreement_id=agreement.id, state__in=OPEN)
+    need(actor, PROPOSER, asking_of(agreement).owner_id)
+    if agreement.force == Force.ENDED:
+        raise Conflict("stateregister.not_in_force")
+    open_one = Accord.objects.filter(agreement_id=agreement_id, state__in=OPEN).first()
+    if open_one is not None:
+        return open_one
+    return make(agreement.consumer, agreement.provider, terms, drafter=actor.person, at=at,
+                agreement_id=agreement.id)  # fmt: skip
 
 
 @transaction.atomic
 def save(
     number: str, *, version: int, terms: Mapping[str, Any], actor: Actor, at: datetime
 ) -> Accord:
-    """Write terms: the consumer's body while it drafts, the provider's while it is offered.
+    """Write terms: the body that asks while it drafts, the one that is asked while it is offered.
 
     Raises:
         Refused, Conflict: not theirs now; changed meanwhile.
         Invalid: `stateregister.content`.
     """
     row = _locked(number)
-    side = {AccordState.DRAFT: row.consumer, AccordState.OFFERED: row.provider}.get(
+    side = {AccordState.DRAFT: asking(row), AccordState.OFFERED: asked(row)}.get(
         AccordState(row.state)
     )
     if side is None:
@@ -126,33 +143,33 @@ def save(
 
 @transaction.atomic
 def offer(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
-    """Send the draft to the provider's body.
+    """Send the draft to the body that is asked.
 
     Raises:
         Conflict: `stateregister.not_complete`: a check that must hold does not.
     """
     row = _locked(number)
-    need(actor, PROPOSER, row.consumer.owner_id)
+    need(actor, PROPOSER, asking(row).owner_id)
     if row.state == AccordState.OFFERED and version in {row.version, row.version - 1}:
         return row
     _in_state(row, AccordState.DRAFT, version)
     if not holds(row, on=local_date(at)):
         raise Conflict("stateregister.not_complete")
     row.round += 1
-    _go(row, AccordState.OFFERED, "offered", actor, row.consumer.owner_id, PROPOSER, at=at)
-    _tell(row, PROPOSER, row.provider.owner_id, "offered", at=at)
+    _go(row, AccordState.OFFERED, "offered", actor, asking(row).owner_id, PROPOSER, at=at)
+    _tell(row, PROPOSER, asked(row).owner_id, "offered", at=at)
     return row
 
 
 @transaction.atomic
 def accept(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
-    """Agree to the terms as the provider's body; the register checks next.
+    """Agree to the terms as the body that is asked; the register checks next.
 
     Raises:
         Refused: `stateregister.own_proposal`: who drafted it does not accept it.
     """
     row = _locked(number)
-    need(actor, PROPOSER, row.provider.owner_id)
+    need(actor, PROPOSER, asked(row).owner_id)
     if row.state == AccordState.ACCEPTED and version in {row.version, row.version - 1}:
         return row
     _in_state(row, AccordState.OFFERED, version)
@@ -160,21 +177,21 @@ def accept(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
         raise Refused("stateregister.own_proposal")
     if not holds(row, on=local_date(at)):
         raise Conflict("stateregister.not_complete")
-    _go(row, AccordState.ACCEPTED, "accepted", actor, row.provider.owner_id, PROPOSER, at=at)
+    _go(row, AccordState.ACCEPTED, "accepted", actor, asked(row).owner_id, PROPOSER, at=at)
     _tell(row, APPROVER, vocabulary().approvers[APPROVER].body, "accepted", at=at)
     return row
 
 
 @transaction.atomic
 def give_back(number: str, *, version: int, actor: Actor, reason: str, at: datetime) -> Accord:
-    """Return it to the consumer's body with a reason: the provider's body, or the register."""
+    """Return it to who asks with a reason: the body that is asked, or the register."""
     row = _locked(number)
     role, body = _reviewer(row, actor)
     _same(row, version)
     if len(reason.strip()) < LEAST_REASON:
         raise Invalid("stateregister.reason_needed")
     _go(row, AccordState.DRAFT, "returned", actor, body, role, reason=reason, at=at)
-    _tell(row, PROPOSER, row.consumer.owner_id, "accord_returned", at=at)
+    _tell(row, PROPOSER, asking(row).owner_id, "accord_returned", at=at)
     return row
 
 
@@ -188,22 +205,22 @@ def refuse(number: str, *, version: int, actor: Actor, reason: str, at: datetime
         raise Invalid("stateregister.reason_needed")
     row.closed_at = at
     _go(row, AccordState.REFUSED, "refused", actor, body, role, reason=reason, at=at)
-    _tell(row, PROPOSER, row.consumer.owner_id, "accord_refused", at=at)
+    _tell(row, PROPOSER, asking(row).owner_id, "accord_refused", at=at)
     return row
 
 
 @transaction.atomic
 def withdraw(number: str, *, version: int, actor: Actor, at: datetime) -> Accord:
-    """Take it back as the consumer's body, as long as not both have signed."""
+    """Take it back as the body that asks, as long as not both have signed."""
     row = _locked(number)
-    need(actor, PROPOSER, row.consumer.owner_id)
+    need(actor, PROPOSER, asking(row).owner_id)
     if row.state == AccordState.WITHDRAWN:
         return row
-    if row.state not in OPEN:
+    if row.state not in OPEN or row.signatures.count() == len(Signature.Side.values):
         raise Conflict("stateregister.decided")
     _same(row, version)
     row.closed_at = at
-    _go(row, AccordState.WITHDRAWN, "withdrawn", actor, row.consumer.owner_id, PROPOSER, at=at)
+    _go(row, AccordState.WITHDRAWN, "withdrawn", actor, asking(row).owner_id, PROPOSER, at=at)
     return row
 
 
@@ -275,7 +292,7 @@ def _in_state(row: Accord, state: AccordState, version: int) -> None:
 def _reviewer(row: Accord, actor: Actor) -> tuple[str, str]:
     """Return as what the person reviews it in its present state."""
     if row.state == AccordState.OFFERED:
-        role, body = PROPOSER, row.provider.owner_id
+        role, body = PROPOSER, asked(row).owner_id
     elif row.state in {AccordState.ACCEPTED, AccordState.SIGNING}:
         role, body = APPROVER, vocabulary().approvers[APPROVER].body
         if row.state == AccordState.SIGNING and row.signatures.exists():

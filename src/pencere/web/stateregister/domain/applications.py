@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict, Invalid, Missing, Refused
-from pencere.web.stateregister.domain import effects, once
+from pencere.web.stateregister.domain import contacts, effects, once
 from pencere.web.stateregister.domain.description import EMPTY, gaps, is_personal
 from pencere.web.stateregister.domain.offices import PROPOSER, SUPERVISOR, Actor, need
 from pencere.web.stateregister.domain.reading import description_of, document
@@ -23,7 +23,7 @@ from pencere.web.stateregister.domain.recording import next_number, record
 from pencere.web.stateregister.domain.telling import tell, tell_role
 from pencere.web.stateregister.domain.terms import term
 from pencere.web.stateregister.domain.vocabulary import Approver, vocabulary
-from pencere.web.stateregister.models import Act, Application, Body, Kind, Stage, State, System
+from pencere.web.stateregister.models import Act, Application, Kind, Stage, State, System
 
 ABOUT = "application"
 SERIES = "DR"
@@ -63,26 +63,33 @@ def begin(*, kind: str, owner: str, code: str, actor: Actor, at: datetime) -> Ap
             raise Conflict("stateregister.stage")
         newest = description_of(system)
         content, base = copy.deepcopy(newest.content), newest.number
+    row = Application(kind=kind, owner_id=owner, code=code, system=system, base=base,
+                      content=content)  # fmt: skip
+    there = open_one(row, actor=actor, role=PROPOSER, body=owner, at=at)
+    if there.kind != kind:
+        raise Conflict("stateregister.application_open")
+    return there
+
+
+def open_one(row: Application, *, actor: Actor, role: str, body: str, at: datetime) -> Application:
+    """Give a new application its number and keep it; return the one that is open, if one is.
+
+    Raises:
+        Conflict: `stateregister.application_open`: another one was, and has just been closed.
+    """
     try:
         with transaction.atomic():
-            made = Application.objects.create(
-                number=next_number(SERIES, on=local_date(at)),
-                kind=kind,
-                owner=Body.objects.get(pk=owner),
-                code=code,
-                system=system,
-                base=base,
-                content=content,
-                proposer=actor.person,
-                made_at=at,
-            )
-            _act(made, "begun", actor, role=PROPOSER, at=at)
-            return made
+            row.number, row.proposer = next_number(SERIES, on=local_date(at)), actor.person
+            row.made_at = at
+            row.save(force_insert=True)
+            record(ABOUT, row.number, "begun", person=actor.person, at=at, body=body, role=role)
+            return row
     except IntegrityError:
         there = Application.objects.filter(
-            owner_id=owner, code=code, state__in=[State.DRAFT, State.RETURNED, State.SUBMITTED]
-        ).first()
-        if there is None or there.kind != kind:
+            owner_id=row.owner_id, code=row.code,
+            state__in=[State.DRAFT, State.RETURNED, State.SUBMITTED],
+        ).first()  # fmt: skip
+        if there is None:
             raise Conflict("stateregister.application_open") from None
         return there
 
@@ -95,13 +102,14 @@ def save(
 
     Raises:
         Missing, Refused, Conflict: see the module.
-        Invalid: `stateregister.content`.
+        Invalid: `stateregister.content`, and as `contacts.check`.
     """
     row = _locked(number)
     need(actor, PROPOSER, row.owner_id)
     _written_on(row, version)
     if not change.keys() <= EMPTY.keys():
         raise Invalid("stateregister.content")
+    contacts.check(change.get("contacts", ()))
     for key, value in change.items():
         row.content[key] = value
     if why is not None:

@@ -144,7 +144,7 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
     if not isinstance(new, list):
         yield Difference(key, "", "changed", old, new)
         return
-    olds, news = _parts(key, old or []), _parts(key, new)
+    olds, news = parts(key, old or []), parts(key, new)
     for name, part in olds.items():
         if name not in news:
             yield Difference(key, name, "removed", part, None)
@@ -155,7 +155,7 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[Difference]:
             yield Difference(key, name, "added", None, part)
 
 
-def _parts(key: str, values: list[Any]) -> dict[str, Any]:
+def parts(key: str, values: list[Any]) -> dict[str, Any]:
     """Return the parts of a list by what makes each the same: a field by object and code."""
     found: dict[str, Any] = {}
     for value in values:

@@ -8,7 +8,6 @@ the register, never a file.
 import base64
 import hashlib
 import logging
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from django.db import connection, transaction
 from pencere.kernel.canonical import sha256_of
 from pencere.kernel.errors import Missing
 from pencere.trust import signed_json
+from pencere.trust.durable import write_durably
 from pencere.trust.signers import Signer
 from pencere.web.stateregister.domain import node_certificates
 from pencere.web.stateregister.domain.loading import identifier_of
@@ -94,14 +94,19 @@ def newest_jws() -> str:
     return newest.jws
 
 
-def write_directory(publication: Publication, file: Path) -> None:
-    """Put the directory where the nodes of this machine read it, whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("w", encoding="ascii") as out:
-        out.write(publication.jws)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
+@transaction.atomic
+def write_newest(file: Path) -> None:
+    """Put the newest directory where the nodes of this machine read it, whole or not at all.
+
+    Who writes has the turn and reads the newest then, so an older one never takes its place.
+
+    Raises:
+        Missing: `stateregister.nothing_published`.
+        Unavailable: `storage.*`; the file there was stays.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('stateregister file'))")
+    write_durably(file, newest_jws().encode("ascii"), mode=0o644)
 
 
 def directory_content(instance: str, consent_register: str | None = None) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def _service(service: Service, instance: str) -> dict[str, Any]:
         "disabled": service.disabled_notice or None,
         "timeout_s": service.timeout_s,
     }
-    for key in ("consent", "description"):
+    for key in ("consent", "description", "schemas"):
         if getattr(service, key):
             said[key] = getattr(service, key)
     return said

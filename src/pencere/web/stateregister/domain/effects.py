@@ -63,6 +63,8 @@ def _offer(system: System, content: dict[str, Any]) -> None:
             "names", "kind", "endpoints", "demands", "timeout_s", "consent", "description",
             "openapi_sha256",
         )}  # fmt: skip
+        # Descriptions from before events had schemas say nothing of them.
+        values["schemas"] = one.get("schemas", {})
         service, _ = Service.objects.update_or_create(
             system=system, code=one["code"], defaults={**values, "is_active": True}
         )

@@ -16,6 +16,8 @@ BUILT_IN = {
 }
 # Subscriptions: which types of events, says the agreement.
 SUBSCRIPTION = "deliverEvent"
+# The service of what a system publishes; each endpoint is `EVENT /<type>`.
+EVENTS, EVENT = "events", "EVENT"
 DEMANDS = ("purpose", "legal-basis", "case", "person", "user")
 Endpoints = tuple[tuple[str, str], ...]
 
@@ -109,7 +111,7 @@ def read_exchange(country: Country) -> ExchangeData:
         _known(node, _LANGUAGES | {"demands", "types"})
         opened = every
         if node.has("types"):
-            opened = tuple(("EVENT", f"/{one}") for one in node.strings("types", ("moved",)))
+            opened = tuple((EVENT, f"/{one}") for one in node.strings("types", ("moved",)))
         services[key] = ServiceEntry(key, system, code, node.own_text(), opened, _demands(node))
     agreements = tuple(
         _agreement(key, node, country, systems, services, accesses)

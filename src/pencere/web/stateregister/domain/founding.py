@@ -1,121 +1,100 @@
 """Founding: what the country's data says becomes the first version, approved by law.
 
-Done once for each system and agreement: a second time finds the version there is. The act of it
-says that the register was founded, by no person; nobody's signature is made up for it.
+Afterwards newer data is an act by law too: a system's next version, an agreement's act with what
+changed. Where people have acted, theirs stands and the difference is told (`newer_data`). No act
+here is by a person; nobody's signature is made up for it.
 """
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
 
 from pencere.countries.country import Country
-from pencere.registers.definition import Definition
-from pencere.registers.lint import load_registers
+from pencere.kernel.canonical import sha256_of
 from pencere.web.stateregister.domain import duties
-from pencere.web.stateregister.domain.description import EMPTY
+from pencere.web.stateregister.domain.accord_document import keep
+from pencere.web.stateregister.domain.country_file import country_file
 from pencere.web.stateregister.domain.recording import describe, record
-from pencere.web.stateregister.domain.vocabulary import read
-from pencere.web.stateregister.models import Act, Agreement, Description, Service, System
+from pencere.web.stateregister.models import Act, Agreement, Description, System
 
-FOUNDED = "founded"
+FOUNDED, BY_LAW, ENDED = "founded", "by-law", "ended"
+# What of an agreement the data says.
+TERMS = (
+    "consumer_id", "provider_id", "service_code", "endpoints", "purposes", "legal_bases", "demands",
+    "fields", "represents", "rate", "quota", "consent", "suppress",
+)  # fmt: skip
+
+
+def terms_digest(terms: Mapping[str, Any]) -> str:
+    """Return the digest by which an act by law knows an agreement's TERMS."""
+    return sha256_of({name: terms[name] for name in TERMS}).hex()
 
 
 @transaction.atomic
 def found(country: Country, *, at: datetime) -> int:
-    """Describe every system of the data that has no description; return how many."""
-    definitions = load_registers(country)
-    described = set(Description.objects.values_list("system_id", flat=True))
-    count = 0
-    waiting = System.objects.filter(is_active=True, is_acted_on=False).exclude(pk__in=described)
-    for system in waiting.select_related("owner"):
-        content = _content(system, country, definitions)
-        record("system", system.key, FOUNDED, person=None, at=at, body=system.owner_id,
-               details={"act": system.legal_basis, "data": "exchange.yaml"})  # fmt: skip
-        describe(system, content, why=FOUNDED, application="", person=None, at=at)
-        duties.begin(system, content, at=at)
-        count += 1
-    known = set(
-        Act.objects.filter(about="agreement", kind=FOUNDED).values_list("subject", flat=True)
-    )
-    for agreement in Agreement.objects.filter(is_active=True, accord=None).exclude(pk__in=known):
-        record("agreement", agreement.id, FOUNDED, person=None, at=at,
-               details={"acts": agreement.legal_bases, "data": "exchange.yaml"})  # fmt: skip
+    """Record what the data says anew; return how many systems got their first description."""
+    count = sum(_found_system(*one, at=at) for one in _contents(country, at=at))
+    last = last_acts_by_law()
+    for row in Agreement.objects.filter(accord=None, is_acted_on=False).order_by("id"):
+        _found_agreement(row, last.get(row.id), at=at)
     return count
 
 
-def _content(
-    system: System, country: Country, definitions: Mapping[str, Definition]
-) -> dict[str, Any]:
-    vocabulary = read(country)
-    content = copy.deepcopy(dict(EMPTY))
-    content |= {
-        "names": dict(system.names),
-        "purpose": dict(system.names),
-        "operator": system.owner_id,
-        "legal_bases": [{"act": system.legal_basis, "article": ""}],
-        "contacts": [{"unit": country.body(system.owner_id).names.az, "phone": "", "email": ""}],
-    }
-    subsystem = f"{system.code}/"
-    for code, definition in definitions.items():
-        if code.startswith(subsystem) and definition.owner == system.owner_id:
-            content["objects"].append(_object(definition, vocabulary.fields.get(code, {})))
-    content["services"] = [service_content(one) for one in Service.objects.filter(system=system)]
-    said = vocabulary.founding.get(system.key)
-    if said is None:
-        return content
-    persons = said.values.get("persons")
-    if not isinstance(persons, int):
-        raise said.wrong("persons", 1000)
-    content |= {
-        "purpose": said.text("purpose").as_mapping(),
-        "operator": said.string("operator", system.owner_id),
-        "persons": {"who": list(said.strings("who", ("citizens",))), "count": persons},
-        "personal_classes": list(said.strings("classes", ("ordinary",))),
-        "sources": [
-            *([{"kind": "own"}] if content["objects"] else []),
-            *(
-                {"kind": "register", "system": one}
-                for one in said.strings("sources", ("bpqmi/population",))
-            ),
-        ],
-        "security_class": said.string("security_class", "3"),
-        "location": {"data_centre": said.string("data_centre", "own"), "address": ""},
-    }
-    return content
+def last_acts_by_law() -> dict[str, Act]:
+    """Return for each agreement the last act by which the data moved it."""
+    acts = Act.objects.filter(about="agreement", person=None, kind__in=[FOUNDED, BY_LAW, ENDED])
+    return {act.subject: act for act in acts.order_by("id")}
 
 
-def service_content(service: Service) -> dict[str, Any]:
-    """Return a service as a description holds it."""
-    return {
-        "code": service.code,
-        "names": dict(service.names),
-        "kind": service.kind,
-        "endpoints": service.endpoints,
-        "demands": service.demands,
-        "timeout_s": service.timeout_s,
-        "consent": service.consent,
-        "description": service.description,
-        "openapi_sha256": service.openapi_sha256,
+def _contents(
+    country: Country, *, at: datetime
+) -> Iterator[tuple[System, dict[str, Any], Description | None]]:
+    """Give systems that the data decides about, what it says, and the newest description."""
+    file = country_file(country)
+    newest = {
+        one.system_id: one
+        for one in Description.objects.order_by("system_id", "-number").distinct("system_id")
     }
+    waiting = System.objects.filter(is_active=True, is_acted_on=False).order_by("pk")
+    for system in waiting.select_related("owner"):
+        if system.key in file.data.systems:
+            for made in file.documents(system.key):
+                keep(made, "application/json", by=None, at=at)
+            yield system, file.content(system.key), newest.get(system.pk)
 
 
-def _object(definition: Definition, concepts: Mapping[str, str]) -> dict[str, Any]:
-    properties: Any = definition.schema.get("properties")
-    return {
-        "code": definition.code.rpartition("/")[2],
-        "names": definition.names.as_mapping(),
-        "fields": [
-            {
-                "code": name,
-                "names": properties[name].get("x-names") or {"az": name, "en": name, "ru": name},
-                "concept": concepts.get(name, ""),
-            }
-            for name in definition.fields
-        ],
-    }
+def _found_system(
+    system: System, content: dict[str, Any], before: Description | None, *, at: datetime
+) -> bool:
+    if before is not None and bytes(before.content_sha256) == sha256_of(content):
+        return False
+    kind = FOUNDED if before is None else BY_LAW
+    record("system", system.key, kind, person=None, at=at, body=system.owner_id,
+           details={"act": system.legal_basis, "data": "exchange.yaml"})  # fmt: skip
+    describe(system, content, why=kind, application="", person=None, at=at)
+    if before is None:
+        duties.begin(system, content, at=at)
+    return before is None
+
+
+def _found_agreement(row: Agreement, last: Act | None, *, at: datetime) -> None:
+    terms = terms_digest({name: getattr(row, name) for name in TERMS})
+    details = {
+        "acts": row.legal_bases, "data": "exchange.yaml", "terms": terms,
+        "from": row.first_day.isoformat(), "until": row.last_day.isoformat(),
+    }  # fmt: skip
+    if not row.is_active:
+        if last is not None and last.kind != ENDED:
+            record("agreement", row.id, ENDED, person=None, at=at,
+                   details={"data": "exchange.yaml"})  # fmt: skip
+        return
+    if last is None:
+        record("agreement", row.id, FOUNDED, person=None, at=at, details=details)
+    elif last.kind == ENDED or any(last.details.get(key) != details[key]
+                                   for key in ("terms", "from", "until")):  # fmt: skip
+        record("agreement", row.id, BY_LAW, person=None, at=at, details=details)
 
 
 def since(system: System) -> date | None:

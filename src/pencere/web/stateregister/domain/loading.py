@@ -7,22 +7,21 @@ data no longer names is not deleted but made inactive: exchanges of the past sti
 """
 
 import base64
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
 from pencere.countries.country import Country
 from pencere.kernel.errors import Invalid
+from pencere.web.stateregister.domain.country_file import service_said
 from pencere.web.stateregister.domain.exchange_data import (
     AgreementEntry,
     ExchangeData,
     read_exchange,
 )
 from pencere.web.stateregister.models import Agreement, Body, Node, Service, System
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,14 +135,7 @@ def _load_system(key: str, data: ExchangeData) -> System:
 def _load_service(key: str, data: ExchangeData, systems: Mapping[str, System]) -> Service:
     entry = data.services[key]
     system = systems[entry.system]
-    defaults = {
-        "names": entry.names.as_mapping(),
-        "kind": "REST" if entry.code == "events" else "OPENAPI",
-        "description": "" if entry.code == "events" else "/openapi.json",
-        "endpoints": [list(pair) for pair in entry.endpoints],
-        "demands": list(entry.demands),
-        "is_active": True,
-    }
+    defaults = {**service_said(entry), "is_active": True}
     service, is_new = Service.objects.get_or_create(
         system=system, code=entry.code, defaults=defaults
     )
@@ -156,6 +148,17 @@ def _load_agreement(entry: AgreementEntry, systems: Mapping[str, System]) -> Non
     values = {
         "consumer": systems[entry.consumer],
         "provider": systems[entry.provider],
+        "is_active": True,
+        **values_of(entry),
+    }
+    agreement, is_new = Agreement.objects.get_or_create(id=entry.id, defaults=values)
+    if not is_new and not agreement.is_acted_on:
+        Agreement.objects.filter(id=entry.id, is_acted_on=False).update(**values)
+
+
+def values_of(entry: AgreementEntry) -> dict[str, Any]:
+    """Return an agreement's terms as its row has them."""
+    return {
         "service_code": entry.service_code,
         "endpoints": [list(pair) for pair in entry.endpoints],
         "purposes": list(entry.purposes),
@@ -169,16 +172,7 @@ def _load_agreement(entry: AgreementEntry, systems: Mapping[str, System]) -> Non
         "quota": _plain(entry.quota),
         "consent": entry.consent,
         "suppress": _plain(entry.suppress),
-        "is_active": True,
     }
-    agreement, is_new = Agreement.objects.get_or_create(id=entry.id, defaults=values)
-    if is_new:
-        return
-    if agreement.is_acted_on:
-        if any(getattr(agreement, name) != value for name, value in values.items()):
-            log.info("register_keeps_act agreement=%s", entry.id)
-        return
-    Agreement.objects.filter(id=entry.id, is_acted_on=False).update(**values)
 
 
 def _plain(value: Mapping[str, object] | None) -> dict[str, object] | None:

@@ -58,8 +58,12 @@ def _escalate(number: str, *, at: datetime) -> int:
 
 
 def agreements(*, at: datetime) -> int:
-    """Remind both bodies of agreements that end; end those that are over. Return how many ended."""
+    """Remind both bodies of agreements that end; end those that are over. Return how many ended.
+
+    Amendments whose day has come begin.
+    """
     today = local_date(at)
+    agreements_in_force.begin_what_is_due(at=at)
     for days in vocabulary().remind:
         ending = Agreement.objects.filter(
             is_active=True, force=Force.IN_FORCE, last_day__gte=today,

@@ -20,7 +20,7 @@ from pencere.trust.validation import StatusSource
 from pencere.web.leaves import add_leaf
 from pencere.web.people.vault import vault
 from pencere.web.stateregister.domain.accords import ABOUT
-from pencere.web.stateregister.domain.agreements import put_in_force
+from pencere.web.stateregister.domain.agreements import counts_from_now, put_in_force
 from pencere.web.stateregister.domain.offices import SIGNATORY, Actor
 from pencere.web.stateregister.domain.reading import document
 from pencere.web.stateregister.domain.recording import record
@@ -79,7 +79,7 @@ def bytes_to_sign(row: Accord) -> bytes:
 def sign(  # noqa: PLR0913, a signature is all of these
     number: str, *, side: str, actor: Actor, cades: bytes, verifier: Verifier, at: datetime
 ) -> Accord:
-    """Keep a signature; the second one puts the agreement in force.
+    """Keep a signature; the second one puts the agreement in force, an amendment from its day.
 
     Raises:
         Refused: `stateregister.not_yours`, `stateregister.signature_other`, what
@@ -130,7 +130,8 @@ def sign(  # noqa: PLR0913, a signature is all of these
         judged = judge(row, verifier, at=at)
         if any(one.problem for one in judged):
             raise Refused("stateregister.signature_false")
-        put_in_force(row, at=at)
+        if counts_from_now(row, at=at):
+            put_in_force(row, at=at)
     return row
 
 

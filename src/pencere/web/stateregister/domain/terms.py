@@ -8,7 +8,7 @@ from typing import Any
 from pencere.kernel.errors import Misconfigured
 from pencere.rules.parameters import Row
 from pencere.services.clock import end_of_term
-from pencere.services.model import TermUnit
+from pencere.services.model.common import TermUnit
 from pencere.web.cases.domain.definitions import law
 from pencere.web.country import country
 

@@ -55,6 +55,7 @@ class Vocabulary:
     checks: Mapping[str, Check]
     remind: tuple[int, ...]
     keys: frozenset[str]
+    private_mail: frozenset[str]
     fields: Mapping[str, Mapping[str, str]]
     founding: Mapping[str, Node]
 
@@ -116,6 +117,7 @@ def read(of: Country) -> Vocabulary:
         checks=checks,
         remind=tuple(remind),
         keys=frozenset(top.strings("keys", ("person-number",))),
+        private_mail=frozenset(top.strings("private_mail", ("mail.example",))),
         fields=fields,
         founding=top.children("systems"),
     )

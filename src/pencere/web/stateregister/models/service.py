@@ -28,6 +28,9 @@ class Service(models.Model):
     # SHA-256 in hex of its OpenAPI description among the register's documents; empty: none.
     openapi_sha256 = models.CharField(max_length=64, blank=True, default="")
 
+    # Of the service of events: JSON Schemas of what is published, by the type's name.
+    schemas = models.JSONField(default=dict)
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["system", "code"], name="one_service_a_code"),

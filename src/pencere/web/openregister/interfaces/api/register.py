@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from pencere.kernel.clock import local_date
 from pencere.kernel.datafile import read_yaml
 from pencere.kernel.errors import Missing
 from pencere.web.country import country
+from pencere.web.openregister.domain.audience import Audience, open_part
 from pencere.web.openregister.domain.finding import FACETS, Question, find
 from pencere.web.openregister.domain.graph import graph
 from pencere.web.openregister.domain.snapshot import snapshot
@@ -19,9 +21,12 @@ from pencere.web.openregister.domain.statistics import statistics
 from pencere.web.openregister.interfaces.api import OPENAPI_FILE, shapes
 from pencere.web.openregister.interfaces.api.answering import answer, answer_json, open_data
 from pencere.web.openregister.interfaces.api.paging import page_of
+from pencere.web.stateregister.domain import openapi as openapi_documents
 from pencere.web.stateregister.domain import reading
 from pencere.web.stateregister.domain.exchange_data import ExchangeData, read_exchange
 from pencere.web.texts import current_language
+
+LARGEST_NUMBER = 2_000_000_000  # of a version; the database counts no further
 
 
 @cache
@@ -78,6 +83,41 @@ def services(request: HttpRequest) -> HttpResponse:
     now = snapshot()
     page = page_of(request, now.services, lambda one: shapes.service(one, _exchange()))
     return answer_json(request, page, now.modified)
+
+
+@open_data
+def service_openapi(request: HttpRequest, body: str, system: str, code: str) -> HttpResponse:
+    """Give the OpenAPI document of a service, byte for byte as its body registered it."""
+    now = snapshot()
+    known = now.systems.get(f"{body}/{system}")
+    found = next((one for one in known.services if one.code == code), None) if known else None
+    if known is None or found is None or not found.openapi_sha256:
+        raise Missing("stateregister.no_document")
+    return _file(request, found.openapi_sha256, known.published, f"{body}-{system}-{code}")
+
+
+@open_data
+def version_openapi(
+    request: HttpRequest, body: str, code: str, number: int, service: str
+) -> HttpResponse:
+    """Give the OpenAPI document of a service as a version of the description had it."""
+    if f"{body}/{code}" not in snapshot().systems or number > LARGEST_NUMBER:
+        raise Missing("stateregister.no_description")
+    kept = reading.description_of(reading.system(body, code), number)
+    content = open_part("description", kept.content, Audience.PUBLIC)
+    offered = {one["code"]: one.get("openapi_sha256") for one in content.get("services", ())}
+    if not offered.get(service):
+        raise Missing("stateregister.no_document")
+    name = f"{body}-{code}-{service}-{number}"
+    return _file(request, offered[service], kept.made_at, name)
+
+
+def _file(request: HttpRequest, sha256: str, modified: datetime, name: str) -> HttpResponse:
+    content = bytes(reading.document(bytes.fromhex(sha256)).content)
+    media_type = openapi_documents.media_type(content)
+    return answer(
+        request, content, media_type, modified, name=f"{name}.{media_type.rpartition('/')[2]}"
+    )
 
 
 @open_data

@@ -60,8 +60,12 @@ def service(of: OpenService, exchange: ExchangeData) -> dict[str, Any]:
         "demands": of.content.get("demands", []),
         "consent": of.content.get("consent") or None,
         "gateway_path": path,
-        "openapi_path": f"{above}/getOpenAPI?serviceCode={of.code}",
-        "openapi_sha256": of.content.get("openapi_sha256") or None,
+        "openapi_path": None if of.events else f"{above}/getOpenAPI?serviceCode={of.code}",
+        "openapi_address": str(addresses().api(f"services/{of.id}/openapi"))
+        if of.openapi_sha256
+        else None,
+        "openapi_sha256": of.openapi_sha256 or None,
+        "event_schemas": of.content.get("schemas") or {},
     }
 
 
