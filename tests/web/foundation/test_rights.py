@@ -15,11 +15,14 @@ pytestmark = pytest.mark.django_db
 
 ONLY_ADDED_TO = {
     "cases_caseevent",
+    "cases_casemessage",
+    "cases_casemessageread",
     "cases_supplement",
     "classifiers_entry",
     "classifiers_version",
     "payments_callback",
     "payments_chargeevent",
+    "payments_closing",
     "payments_entry",
     "stateregister_act",
     "stateregister_description",

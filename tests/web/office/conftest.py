@@ -7,17 +7,17 @@ agencies' node does and remembers what it was asked.
 import io
 import itertools
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.urls import clear_url_caches, set_urlconf
 from PIL import Image
+from tests.servers import serving
 
 from pencere.kernel.clock import FixedClock
 from pencere.kernel.identifiers import Fin
@@ -109,19 +109,11 @@ def gateway(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    client = Gateway(address=f"http://127.0.0.1:{server.server_port}", key="k")
-    for module in (showing, deciding):
-        monkeypatch.setattr(module, "gateway", lambda: client)
-    yield client
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as port:
+        client = Gateway(address=f"http://127.0.0.1:{port}", key="k")
+        for module in (showing, deciding):
+            monkeypatch.setattr(module, "gateway", lambda: client)
+        yield client
 
 
 _fins = itertools.count(10)
@@ -175,6 +167,7 @@ def make_case(applicant: Person, gateway: Gateway, clock: FixedClock) -> MakeCas
             amount=fee_of(writing, at=at).amount, basis={}, at=at,
             description={"az": "a", "en": "a", "ru": "a"},
         )  # fmt: skip
+        Charge.objects.filter(pk=charge.pk).update(state="started")
         Charge.objects.filter(pk=charge.pk).update(state="paid", settled_at=at)
         document = document_to_sign(writing=writing, language="az", at=at)
         return submit(draft=draft, application=document, signed=Signed(cades, at),

@@ -1,5 +1,6 @@
 """The register's pages at the desk: a system from its proposal to its signed agreement."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -261,6 +262,7 @@ def test_a_form_made_from_an_older_version_is_told_so_and_keeps_what_was_typed(
         ("services", "openapi", b"swagger: '2.0'\npaths: {}\n"),
         ("services", "openapi", b"{" * 2000),
         ("services", "openapi", b"\xff\xfe\x00"),
+        ("services", "openapi", b"openapi: 3.1.0\npaths: &a {/x: {get: {}}}\nb: *a\n"),
     ],
 )
 def test_a_file_that_is_none_of_the_accepted_is_refused(
@@ -310,3 +312,181 @@ def test_a_system_that_is_done_with_its_check_gets_the_next_date(
     dates = [one.due.isoformat() for one in
              system.duties_of_check.filter(kind="security-audit").order_by("due")]  # fmt: skip
     assert (before, len(dates)) == (None, 2)
+
+
+LIMITS = {
+    "purposes": ["job-matching"], "legal_bases": ["mesgulluq-haqqinda"], "fields": ["family"],
+    "endpoints": ["POST /query"], "demands": ["case"], "per": "day",
+    "persons": "900", "per_second": "5", "count": "1000", "suppress_days": "",
+    "from": "23.11.2026", "until": "31.12.2027",
+}  # fmt: skip
+
+
+@pytest.fixture
+def drafted(browsers: dict[str, Client]) -> str:
+    """The address of the form of a draft, with limits in it."""
+    begun = browsers["proposer"].post(f"{BASE}accords/", {"consumer": "dma/employment",
+                                      "service": "bpqmi/population/person"})  # fmt: skip
+    edit: str = begun["Location"]
+    version = version_of(page_of(browsers["proposer"], edit))
+    browsers["proposer"].post(edit, {**LIMITS, "version": version})
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("per_second", "abc"), ("per_second", "10.5"), ("per_second", "0"), ("per_second", "-5"),
+        ("count", "on min"), ("count", "1e6"), ("count", "9" * 12), ("persons", "\u0661\u0662"),
+        ("from", "31.02.2027"), ("until", "sabah"), ("suppress_days", "30"),
+    ],
+)  # fmt: skip
+def test_what_is_mistyped_is_named_at_its_field_and_changes_no_limit(
+    browsers: dict[str, Client], drafted: str, name: str, typed: str
+) -> None:
+    before = Accord.objects.get().terms
+    version = version_of(page_of(browsers["proposer"], drafted))
+
+    answer = browsers["proposer"].post(drafted, {**LIMITS, name: typed, "version": version})
+
+    page, shown = answer.content.decode(), typed[:20]
+    place = "suppress_bases" if name == "suppress_days" else name
+    assert answer.status_code == 409
+    assert f'href="#f-{place}"' in page
+    assert f'value="{shown}"' in page
+    assert Accord.objects.get().terms == before
+
+
+def test_an_empty_limit_is_no_limit_and_what_was_agreed_at_once_stays(
+    browsers: dict[str, Client], drafted: str
+) -> None:
+    row = Accord.objects.get()
+    row.terms["rate"]["burst"] = 7
+    row.save()
+
+    def send(**change: str) -> dict[str, Any]:
+        version = version_of(page_of(browsers["proposer"], drafted))
+        browsers["proposer"].post(drafted, {**LIMITS, **change, "version": version})
+        terms: dict[str, Any] = Accord.objects.get().terms
+        return terms
+
+    assert send()["rate"] == {"per_second": 5, "burst": 7}
+    assert send(per_second="1 200")["rate"] == {"per_second": 1200, "burst": 2400}
+    found = send(per_second="", count="")
+    assert (found["rate"], found["quota"]) == (None, None)
+
+
+def test_events_are_offered_like_services_and_their_form_asks_for_no_rate(
+    browsers: dict[str, Client],
+) -> None:
+    browser = browsers["proposer"]
+    offered = page_of(browser, f"{BASE}accords/")
+    assert "Əhali reyestrinin hadisələri" in offered
+    assert "Şəxsin məlumatına kim baxıb" in offered
+    begun = browser.post(f"{BASE}accords/", {"consumer": "dma/employment",
+                         "service": "bpqmi/population/events"})  # fmt: skip
+    page = page_of(browser, begun["Location"])
+    assert (">ölüm<" in page, 'value="POST /person-died"' in page) == (True, True)
+    assert 'name="per_second"' not in page
+
+    browser.post(begun["Location"], {
+        "version": version_of(page), "purposes": ["job-matching"], "fields": ["died"],
+        "legal_bases": ["mesgulluq-haqqinda"], "endpoints": ["POST /person-died"],
+        "persons": "900", "from": "23.11.2026", "until": "31.12.2027",
+    })  # fmt: skip
+    row = Accord.objects.get()
+    shown = page_of(browser, begun["Location"].removesuffix("edit/"))
+
+    assert (row.consumer.key, row.provider.key) == ("bpqmi/population", "dma/employment")
+    assert (row.terms["endpoints"], row.terms["rate"]) == ([["POST", "/person-died"]], None)
+    assert 'value="offer"' in shown
+    assert 'value="accept"' not in page_of(browsers["holder"], BASE)
+
+
+def test_the_number_of_persons_that_is_no_number_is_refused(browsers: dict[str, Client]) -> None:
+    browser = browsers["proposer"]
+    here = browser.post(f"{BASE}applications/", {"kind": "establish", "owner": "dma",
+                        "code": "training"})["Location"]  # fmt: skip
+    section = f"{here}sections/persons/"
+
+    answer = browser.post(section, {"who": ["citizens"], "count": "min nəfər",
+                          "version": version_of(page_of(browser, section))})  # fmt: skip
+
+    assert answer.status_code == 409
+    assert "Ədədi rəqəmlə yazın" in answer.content.decode()
+    assert Application.objects.get().content["persons"]["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "kept"),
+    [
+        ("events", "EVENT /course-begun\nevent /course-ended",
+         [["EVENT", "/course-begun"], ["EVENT", "/course-ended"]]),
+        ("events", "POST /query", None),
+        ("events", "EVENT /course-begun\nGET /x", None),
+        ("events", "EVENT /Course Begun", None),
+        ("course", "EVENT /course-begun", None),
+    ],
+)  # fmt: skip
+def test_what_a_system_publishes_is_written_like_a_service(
+    browsers: dict[str, Client], code: str, typed: str, kept: list[list[str]] | None
+) -> None:
+    browser = browsers["proposer"]
+    here = browser.post(f"{BASE}applications/", {"kind": "establish", "owner": "dma",
+                        "code": "training"})["Location"]  # fmt: skip
+    section = f"{here}sections/services/"
+
+    answer = browser.post(section, {"service_code": code, "service_name": "Kurslar",
+                          "endpoints": typed,
+                          "version": version_of(page_of(browser, section))})  # fmt: skip
+
+    services = Application.objects.get().content["services"]
+    assert answer.status_code == (302 if kept else 409)
+    assert [one["endpoints"] for one in services] == ([kept] if kept else [])
+    assert kept or "“events” kodlu" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"),
+    [
+        (b'{"course-begun": {"type": "object", "required": ["course"]}}', True),
+        (b'{"another": {"type": "object"}}', False),
+        (b'{"course-begun": {"type": "thing"}}', False),
+        (b'{"course-begun": 1}', False),
+        (b'{"course-begun": {"pattern": "(a+)+$"}}', False),
+        (b'{"course-begun": {"$ref": "http://127.0.0.1/x"}}', False),
+        (b"[1]", False),
+        (b"\xff\xfe", False),
+        (b"[" * 100_000, False),
+        (b'{"course-begun": {"title": "' + b"a" * 70_000 + b'"}}', False),
+    ],
+    ids=[
+        "good",
+        "other type",
+        "bad schema",
+        "no schema",
+        "pattern",
+        "address",
+        "list",
+        "no text",
+        "deep",
+        "large",
+    ],
+)
+def test_a_type_of_events_may_say_what_it_looks_like(
+    browsers: dict[str, Client], file: bytes, kept: bool
+) -> None:
+    browser = browsers["proposer"]
+    here = browser.post(f"{BASE}applications/", {"kind": "establish", "owner": "dma",
+                        "code": "training"})["Location"]  # fmt: skip
+    section = f"{here}sections/services/"
+
+    answer = browser.post(section, {
+        "service_code": "events", "service_name": "Kurslar", "endpoints": "EVENT /course-begun",
+        "openapi": SimpleUploadedFile("types.json", file),
+        "version": version_of(page_of(browser, section)),
+    })  # fmt: skip
+
+    services = Application.objects.get().content["services"]
+    assert answer.status_code == (302 if kept else 409)
+    assert [one["schemas"] for one in services] == ([json.loads(file)] if kept else [])

@@ -72,6 +72,10 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
          "Sürücülük hüququnun məhdudlaşdırılması"),
         ({"action": "POST /transactions"}, "DİN Baş Dövlət Yol Polisi İdarəsi, portal vasitəsilə",
          "Sürücülük hüququnun məhdudlaşdırılması: qeyd dəyişib"),
+        ({"service": "AZ/GOV/idda/portal/deliverEvent", "action": "POST /residence-changed",
+          "receiver": "bpqmi", "system": "population", "represented": ""},
+         "DİN Baş Pasport, Qeydiyyat və Miqrasiya İdarəsi",
+         "Hadisə bildirildi: ünvanın dəyişməsi"),
     ],
 )  # fmt: skip
 def test_who_looked_is_the_person_the_body_or_the_system(

@@ -143,7 +143,7 @@ def test_a_silent_register_is_said_where_the_list_would_be(
     ids=["no leaf", "no index", "not base64"],
 )
 def test_a_proof_that_is_not_there_is_not_called_good(usage: Usage, state: str) -> None:
-    assert verdict_of(usage).state == state
+    assert verdict_of(usage, "population").state == state
 
 
 @pytest.mark.parametrize(("language", "word"), [("az", "daimi"), ("en", "permanent")])

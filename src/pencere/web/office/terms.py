@@ -5,8 +5,9 @@ from datetime import date
 
 from pencere.kernel.dates import format_date
 from pencere.services.clock import LegalClock
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.extending import grounds
 from pencere.web.texts import current_language, t
 
 
@@ -59,6 +60,11 @@ def term_story(clock: LegalClock, definition: Definition) -> list[str]:
         else:
             until = format_date(pause.until, language)
             story.append(t("office.term.stood", since=since, until=until, why=why))
+    story += [
+        t("office.extend.was", day=format_date(one.on, language),
+          why=grounds(definition, one.reasons, language))
+        for one in clock.lengthened
+    ]  # fmt: skip
     if not clock.pauses:
         story.append(t("office.term.never_paused"))
     return story

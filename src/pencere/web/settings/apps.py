@@ -19,6 +19,7 @@ DATA = [
     "cases",
     "catalogue",
     "payments",
+    "appointments",
     "notifications",
     "issued",
     "certification",

@@ -85,8 +85,9 @@ def test_a_role_at_the_desk_alone_opens_no_act_at_the_centre(
         follow=True,
     )  # fmt: skip
 
-    assert answer.redirect_chain == [("/az/registration/person/", 302)]
-    assert "əməkdaşı kimi tanınmırsınız" in written(answer.content.decode())
+    said = f"status {answer.status_code}; the centre's log:\n{live.service.log.read_text()}"
+    assert answer.redirect_chain == [("/az/registration/person/", 302)], said
+    assert "əməkdaşı kimi tanınmırsınız" in written(answer.content.decode()), said
     about = live.post("acts/query", {"holder": someone.person.fin}).json()["acts"]
     assert about == []
 

@@ -1,16 +1,16 @@
 """People are told once of what is certified in their name, whatever stops the job."""
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
+from tests.servers import serving
 
 from pencere.kernel.errors import Unavailable
 from pencere.web.certification import watching
@@ -54,17 +54,9 @@ def log(centre_at: Callable[[str], None]) -> Iterator[Log]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    centre_at(f"http://127.0.0.1:{server.server_port}")
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as port:
+        centre_at(f"http://127.0.0.1:{port}")
+        yield found
 
 
 @pytest.fixture

@@ -1,17 +1,22 @@
-"""Services one can apply for, with version, digest and findings of the lint."""
+"""Services one can apply for, with findings of the lint, and what was searched for in vain."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Misconfigured
 from pencere.services.catalogue import Catalogue
 from pencere.services.commands import check
-from pencere.services.model import Definition
+from pencere.services.model.definition import Definition
+from pencere.web.catalogue.domain import searches
 from pencere.web.country import country
 from pencere.web.office.who import editor
 from pencere.web.rules import rule
 from pencere.web.texts import current_language, t
+
+MISSED = 50
 
 
 @rule(editor)
@@ -31,6 +36,12 @@ def show(request: HttpRequest) -> HttpResponse:
         "office/authoring/pages/services.jinja",
         {
             "services": rows,
+            "missed": [
+                [words, t(f"office.authoring.language.in_{language}"), times]
+                for words, language, times in searches.missed(
+                    MISSED, on=local_date(settings.CLOCK.now())
+                )
+            ],
             "figures": [{"label": t(f"office.authoring.{key}"), "value": n} for key, n in figures],
         },
     )

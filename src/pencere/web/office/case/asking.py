@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from pencere.services.model import Role
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import facts, reading
 from pencere.web.cases.domain.facts import Told
 from pencere.web.cases.domain.reading import Opened

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, PencereError, Refused, Unavailable
 from pencere.services.case import Actor
-from pencere.services.model import Action, Reason, Role
+from pencere.services.model.casework import Action, Reason
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, reading
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case, CaseEvent
@@ -175,13 +176,13 @@ def _page(
         "action": action,
         "result": state_name(opened.definition, action.to),
         "effects": opened.definition.states[action.to].effects,
-        "grounds": [_ground(reason) for reason in action.reasons],
+        "grounds": [ground(reason) for reason in action.reasons],
         "form": form,
     }
     return render(request, "office/case/pages/decide.jinja", page, status=status)
 
 
-def _ground(reason: Reason) -> dict[str, str]:
+def ground(reason: Reason) -> dict[str, str]:
     """Return a ground of the law's list, with the act it stands in below it."""
     language, basis = current_language(), reason.basis
     act = country().acts.get(basis.act)

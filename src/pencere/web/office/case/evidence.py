@@ -7,7 +7,7 @@ from pencere.kernel.dates import format_instant
 from pencere.kernel.errors import Missing, PencereError
 from pencere.kernel.money import format_amount
 from pencere.services.case import Outcome
-from pencere.services.model import Check, CheckKind
+from pencere.services.model.casework import Check, CheckKind
 from pencere.trust import advanced
 from pencere.web.cases.domain.reading import Opened, signature_of
 from pencere.web.cases.models import Attachment

@@ -1,14 +1,17 @@
 """What the page of a case shows beside sources and evidence, made from an opened case."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from django.urls import reverse
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.dates import format_date, format_instant
 from pencere.services.case import Decision
-from pencere.services.model import Action, Definition
+from pencere.services.model.casework import Action
+from pencere.services.model.definition import Definition
+from pencere.services.model.question import UPLOADS
 from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain.application import uploads_in
 from pencere.web.cases.domain.reading import Opened, words_of
 from pencere.web.cases.models import Attachment, Case, CaseEvent, Effect
 from pencere.web.office.terms import state_name
@@ -30,9 +33,10 @@ def applicant_name(opened: Opened) -> str:
 def files(opened: Opened, language: str) -> list[Row]:
     """Return the files that count now: those of the answers, in the order of the questions."""
     given = {
-        str(value["id"]): question
+        str(one["id"]): question
         for question in opened.definition.questions
-        if isinstance(value := opened.answers.get(question.id), Mapping) and "id" in value
+        if question.type in UPLOADS
+        for one in uploads_in(opened.answers.get(question.id))
     }
     kept = {str(one.id): one for one in Attachment.objects.filter(case=opened.case, pk__in=given)}
     return [
@@ -79,11 +83,12 @@ def action_of(definition: Definition, action_id: str) -> Action | None:
 
 def timeline(opened: Opened, language: str) -> list[Row]:
     """Return what happened, in order, with the words of people."""
-    events = opened.case.events.select_related("by").exclude(kind="checked")
+    events = list(opened.case.events.select_related("by").exclude(kind="checked"))
+    versions = definitions.under_which(opened.case, events)
     return [
-        _event(opened, event, language)
-        for event in events
-        if event.kind != "entered" or not _is_passed_by_itself(opened.definition, event.state)
+        _event(opened.case, event, version, language)
+        for event, version in zip(events, versions, strict=True)
+        if event.kind != "entered" or not _is_passed_by_itself(version, event.state)
     ]
 
 
@@ -105,14 +110,14 @@ def said_of(event: CaseEvent, definition: Definition, language: str) -> str:
     return t(key, what=what) if event.kind in NAMED else t(key)
 
 
-def _event(opened: Opened, event: CaseEvent, language: str) -> Row:
+def _event(case: Case, event: CaseEvent, version: Definition, language: str) -> Row:
     note = format_instant(event.at, language)
     if event.by is not None:
         note = f"{note} · {event.by.name}"
-    event.case = opened.case
+    event.case = case
     comment = words_of(event).get("comment")
     return {
-        "label": said_of(event, opened.definition, language),
+        "label": said_of(event, version, language),
         "note": f"{note} · {comment}" if comment else note,
         "state": "done",
     }

@@ -10,7 +10,9 @@ from django.views.decorators.http import require_safe
 from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Refused, Unavailable
 from pencere.services.case import Actor
+from pencere.services.extending import may_extend
 from pencere.web.cases.domain import acting, reading
+from pencere.web.cases.domain.messages import unread
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case
 from pencere.web.exchange import gateway
@@ -113,6 +115,10 @@ def _desk(opened: Opened, visit: Visit, *, can_act: bool) -> dict[str, object]:
         and actor is not None
         and proposal.by != actor.id
         and decides_at(visit, case.body),
+        "may_extend": can_act and actor is not None
+        and may_extend(opened.definition, opened.machine, by=actor, at=settings.CLOCK.now()),
+        "may_talk": actor is not None,
+        "unread": unread(case=case, as_body=True) if actor is not None else 0,
         "why_waits": t("office.case.waits") if is_open and not state.queue else "",
     }  # fmt: skip
 

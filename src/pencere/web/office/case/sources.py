@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from pencere.kernel.dates import format_instant
-from pencere.services import facts, forms
-from pencere.services.model import Fact, Role
+from pencere.services import facts, forms, prefill
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Fact
+from pencere.services.model.question import UPLOADS, Question
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.exchange.registers import register
 from pencere.web.portal.applications.shown import label_of, value_shown
@@ -132,12 +134,32 @@ def _name(field: str, said: str, told: Iterable[tuple[Fact, Any, str]], language
 
 
 def _answers(opened: Opened, language: str) -> list[Compared]:
-    return [
-        Compared(
-            question.ask.in_language(language),
-            forms.shown(question, opened.answers[question.id], language)
-            or t("office.case.no_answer"),
-        )
-        for question in opened.definition.questions
-        if question.id in opened.answers and not isinstance(opened.answers[question.id], Mapping)
-    ]
+    """Return the answers, without files; beside each what the state has for the same question."""
+    found = []
+    own_words = opened.application.get("own_words", {})
+    for question in opened.definition.questions:
+        if question.id not in opened.answers or question.type in UPLOADS:
+            continue
+        label = question.ask.in_language(language)
+        said = forms.shown(question, opened.answers[question.id], language)
+        marks = _known(opened, question, said, language)
+        found.append(Compared(label, said or t("office.case.no_answer"), marks))
+        if question.id in own_words:
+            own = t("office.case.own_word", question=label)
+            found.append(Compared(own, own_words[question.id], _differing(marks)))
+    return found
+
+
+def _known(
+    opened: Opened, question: Question, said: str, language: str
+) -> tuple[tuple[str, str, bool], ...]:
+    known = prefill.known(question, opened.context)
+    fact = opened.definition.fact(prefill.fact_of(question))
+    if known is None or fact is None:
+        return ()
+    there = forms.shown(question, known, language)
+    return ((fact.title.in_language(language), there, there == said),)
+
+
+def _differing(marks: tuple[tuple[str, str, bool], ...]) -> tuple[tuple[str, str, bool], ...]:
+    return tuple((source, there, False) for source, there, _ in marks)

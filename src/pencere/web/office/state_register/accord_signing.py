@@ -121,7 +121,7 @@ def signatures_said(row: Accord) -> list[dict[str, str]]:
     judged = signing.judge(row, verifier(), at=settings.CLOCK.now())
     return [
         {
-            "label": said.word("side", one.side),
+            "label": said.side_name(row, one.side),
             "value": one.name,
             "note": f"{said.instant(one.signed_at)} · "
             + (

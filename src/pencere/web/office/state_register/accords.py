@@ -1,6 +1,6 @@
 """Accords at the desk: drafted, agreed, checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
@@ -14,17 +14,25 @@ from pencere.kernel.errors import Invalid, PencereError
 from pencere.web.country import country
 from pencere.web.middleware.errors import fault_of
 from pencere.web.office.number import as_version
-from pencere.web.office.state_register import said
+from pencere.web.office.state_register import accord_form, said
 from pencere.web.office.state_register.accord_signing import signatures_said
 from pencere.web.office.state_register.agreements import rights_said
 from pencere.web.office.state_register.steps import done
 from pencere.web.office.state_register.who import registrar_of_systems
+from pencere.web.openregister.domain.words import event_names
 from pencere.web.rules import rule, visit_of
 from pencere.web.stateregister.domain import accords, reading, signing
 from pencere.web.stateregister.domain.accord_terms import checks, fields_offered, holds
-from pencere.web.stateregister.domain.exchange_data import DEMANDS
+from pencere.web.stateregister.domain.agreements import OPEN
+from pencere.web.stateregister.domain.exchange_data import DEMANDS, SUBSCRIPTION
 from pencere.web.stateregister.domain.offices import APPROVER, PROPOSER, actor_of
-from pencere.web.stateregister.models import Accord, AccordState, Service
+from pencere.web.stateregister.domain.sides import (
+    OF_EVERY_SYSTEM,
+    asked,
+    asking,
+    endpoints_about,
+)
+from pencere.web.stateregister.models import Accord, AccordState, Service, Signature, System
 from pencere.web.texts import current_language, t
 
 PAGES = "office/state_register/pages"
@@ -37,16 +45,13 @@ def begin(request: HttpRequest) -> HttpResponse:
     """Ask which of the body's systems wants which service."""
     actor = actor_of(visit_of(request))
     own = [one for one in reading.systems() if one.owner_id in actor.bodies(PROPOSER)]
-    offered = Service.objects.filter(is_active=True, system__is_active=True).select_related(
-        "system__owner"
-    )
     form = {key: request.POST.get(key, request.GET.get(key, "")) for key in ("consumer", "service")}
     problem = ""
     if request.method == "POST":
         try:
             row = accords.begin(
-                consumer=_system(form["consumer"]),
-                provider=_system(form["service"].rpartition("/")[0]),
+                wants=_system(form["consumer"]),
+                holder=_system(form["service"].rpartition("/")[0]),
                 service=form["service"].rpartition("/")[2],
                 actor=actor,
                 at=settings.CLOCK.now(),
@@ -65,13 +70,7 @@ def begin(request: HttpRequest) -> HttpResponse:
             for one in own
             if one.stage != "closed"
         ],
-        "services": [
-            {
-                "value": f"{one.system.key}/{one.code}",
-                "label": f"{said.here(one.system.names)}: {said.here(one.names)}",
-            }
-            for one in offered.order_by("system__owner_id", "code")
-        ],
+        "services": _offered(own),
     }
     return render(request, f"{PAGES}/accord_begin.jinja", page, status=409 if problem else 200)
 
@@ -84,18 +83,19 @@ def show(request: HttpRequest, number: str) -> HttpResponse:
     actor = actor_of(visit)
     row = accords.accord(number, actor=actor)
     on = local_date(settings.CLOCK.now())
-    consumer, provider = row.consumer.owner_id, row.provider.owner_id
-    is_asking = row.state == AccordState.DRAFT and actor.holds(PROPOSER, consumer)
-    is_asked = row.state == AccordState.OFFERED and actor.holds(PROPOSER, provider)
+    wants, holder = asking(row), asked(row)
+    is_asking = row.state == AccordState.DRAFT and actor.holds(PROPOSER, wants.owner_id)
+    is_asked = row.state == AccordState.OFFERED and actor.holds(PROPOSER, holder.owner_id)
     is_checking = row.state == AccordState.ACCEPTED and actor.holds(APPROVER)
     fits = holds(row, on=on)
+    is_signed = row.signatures.count() == len(Signature.Side.values)
     page = {
         "row": row,
         "state": said.tag("accord", row.state),
-        "consumer": said.here(row.consumer.names),
-        "consumer_body": said.here(row.consumer.owner.names),
-        "provider": said.here(row.provider.names),
-        "provider_body": said.here(row.provider.owner.names),
+        "consumer": said.here(wants.names),
+        "consumer_body": said.here(wants.owner.names),
+        "provider": said.here(holder.names),
+        "provider_body": said.here(holder.owner.names),
         "terms": terms_said(row),
         "checks": [
             {
@@ -113,7 +113,10 @@ def show(request: HttpRequest, number: str) -> HttpResponse:
         "may_accept": is_asked and fits,
         "may_return": is_asked or is_checking,
         "may_clear": is_checking and fits,
-        "may_withdraw": row.state in accords.OPEN and actor.holds(PROPOSER, consumer),
+        "may_withdraw": row.state in OPEN
+        and not is_signed
+        and actor.holds(PROPOSER, wants.owner_id),
+        "begins": said.day_of(row.terms["from"]) if is_signed and row.state in OPEN else "",
         "side": signing.side_of(row, actor),
         "phone": visit.person.phone,
         "signatures": signatures_said(row),
@@ -129,33 +132,46 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
     """Write the terms, as the body that has the text now."""
     actor = actor_of(visit_of(request))
     row = accords.accord(number, actor=actor)
-    terms, problem = row.terms, ""
+    terms, typed, problems = row.terms, accord_form.typed(row.terms), {}
     if request.method == "POST":
-        terms = {**row.terms, **_terms(request, row)}
-        try:
-            accords.save(
-                number,
-                version=as_version(request.POST.get("version")),
-                terms=_terms(request, row),
-                actor=actor,
-                at=settings.CLOCK.now(),
-            )
-            return HttpResponseRedirect(reverse("register_accord", args=[number]))
-        except PencereError as refusal:
-            if refusal.status >= 500:
-                raise
-            problem = fault_of(refusal).sentence(current_language())
+        sent = accord_form.read(request.POST, row.terms)
+        terms, typed, problems = row.terms | sent.terms, sent.typed, sent.problems
+        if not problems:
+            try:
+                accords.save(
+                    number,
+                    version=as_version(request.POST.get("version")),
+                    terms=sent.terms,
+                    actor=actor,
+                    at=settings.CLOCK.now(),
+                )
+                return HttpResponseRedirect(reverse("register_accord", args=[number]))
+            except PencereError as refusal:
+                if refusal.status >= 500:
+                    raise
+                problems = {"": fault_of(refusal).sentence(current_language())}
     language = current_language()
-    service = Service.objects.filter(system=row.provider, code=terms["service"]).first()
-    offered = service.endpoints if service is not None else []
+    holder, service = asked(row), terms["service"]
+    is_subscription = service == SUBSCRIPTION
     page = {
         "row": row,
         "terms": terms,
-        "problem": problem,
-        "consumer": said.here(row.consumer.names),
-        "provider": said.here(row.provider.names),
-        "service": said.here(service.names) if service is not None else terms["service"],
-        "endpoints": [{"value": " ".join(one), "label": " ".join(one)} for one in offered],
+        "typed": typed,
+        "problems": problems,
+        "summary": [{"text": text, "name": name} for name, text in problems.items()],
+        "is_subscription": is_subscription,
+        "consumer": said.here(asking(row).names),
+        "provider": said.here(holder.names),
+        "service": said.service_name(holder, service),
+        "endpoints": [
+            {
+                "value": " ".join(one),
+                "label": event_names(one[1].removeprefix("/")).in_language(language)
+                if is_subscription
+                else " ".join(one),
+            }
+            for one in endpoints_about(holder, service)
+        ],
         "chosen_endpoints": [" ".join(one) for one in terms["endpoints"]],
         "purposes": [
             {
@@ -166,19 +182,15 @@ def edit(request: HttpRequest, number: str) -> HttpResponse:
             for one in country().purposes.values()
         ],
         "acts": [{"value": key, "label": said.act_name(key)} for key in country().acts],
-        "fields": [
-            {"value": code, "label": said.here(names), "hint": an_object}
-            for code, (names, an_object) in fields_offered(row.provider, terms["service"]).items()
-        ],
+        "bases_besides": accord_form.bases_besides(terms),
+        "field_groups": accord_form.field_groups(fields_offered(holder, service), terms["fields"]),
         "demands": [{"value": one, "label": said.word("demand", one)} for one in DEMANDS],
         "bodies": [{"value": key, "label": said.body_name(key)} for key in country().bodies],
         "represented": [one.partition("/")[2] for one in terms["represents"]],
-        "suppress": terms.get("suppress") or {"bases": [], "days": ""},
-        "first": said.day_typed(terms["from"]),
-        "last": said.day_typed(terms["until"]),
+        "hidden_by": terms["suppress"]["bases"] if terms.get("suppress") else [],
         "pers": [{"value": one, "label": said.word("per", one)} for one in ("day", "month")],
     }
-    return render(request, f"{PAGES}/accord_edit.jinja", page, status=409 if problem else 200)
+    return render(request, f"{PAGES}/accord_edit.jinja", page, status=409 if problems else 200)
 
 
 @rule(registrar_of_systems)
@@ -210,41 +222,34 @@ def do(request: HttpRequest, number: str) -> HttpResponse:
 
 def terms_said(row: Accord) -> list[dict[str, str]]:
     """Return an accord's terms as rows."""
-    service = Service.objects.filter(system=row.provider, code=row.terms["service"]).first()
-    name = said.here(service.names) if service is not None else row.terms["service"]
-    return [{"label": said.word("term", "service"), "value": name}, *rights_said(row.terms)]
+    name = said.service_name(asked(row), row.terms["service"])
+    return [
+        {"label": said.word("term", "service"), "value": name},
+        *rights_said(row.terms, holder=asked(row), is_text=True),
+    ]
 
 
-def _terms(request: HttpRequest, row: Accord) -> dict[str, Any]:
-    sent = request.POST
-    per_second, count = _number(sent.get("per_second")), _number(sent.get("count"))
-    represented = [f"GOV/{one}" for one in sent.getlist("represents") if one in country().bodies]
-    hidden_by = [one for one in sent.getlist("suppress_bases") if one in country().acts]
-    return {
-        "endpoints": [one.split(" ", 1) for one in sent.getlist("endpoints") if " " in one],
-        "purposes": sent.getlist("purposes"),
-        "legal_bases": sent.getlist("legal_bases"),
-        "fields": sent.getlist("fields"),
-        "persons": _number(sent.get("persons")),
-        "demands": [one for one in sent.getlist("demands") if one in DEMANDS],
-        "rate": {"per_second": per_second, "burst": per_second * 2} if per_second else None,
-        "quota": {"per": sent.get("per") or "day", "count": count} if count else None,
-        "represents": represented,
-        "consent": sent.get("consent") == "yes",
-        "suppress": {"bases": hidden_by, "days": _number(sent.get("suppress_days"))}
-        if hidden_by
-        else None,
-        "from": said.day_read(sent.get("from", "")),
-        "until": said.day_read(sent.get("until", "")),
-        "note": sent.get("note", "").strip()[:1000],
-    }
+def _offered(own: Iterable[System]) -> list[dict[str, str]]:
+    """Return what the body may ask for: services of systems, and what is asked of any system."""
+    mine = {one.pk for one in own}
+    services = Service.objects.filter(is_active=True, system__is_active=True).select_related(
+        "system__owner"
+    )
+    found, systems = [], {}
+    for one in services.order_by("system__owner_id", "system__code", "code"):
+        if {one.system_id} != mine:
+            systems[one.system.key] = one.system
+            found.append((one.system, one.code))
+    found += [(one, code) for one in systems.values() for code in OF_EVERY_SYSTEM]
+    return [
+        {
+            "value": f"{system.key}/{code}",
+            "label": f"{said.here(system.names)}: {said.service_name(system, code)}",
+        }
+        for system, code in sorted(found, key=lambda one: one[0].key)
+    ]
 
 
-def _number(value: str | None) -> int:
-    given = (value or "").replace(" ", "").replace("\u00a0", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) <= 9 else 0
-
-
-def _system(key: str) -> Any:
+def _system(key: str) -> System:
     body, _, code = key.partition("/")
     return reading.system(body, code)

@@ -15,8 +15,11 @@ from pencere.web.office.state_register.steps import done
 from pencere.web.office.state_register.who import reader, registrar_of_systems
 from pencere.web.rules import rule, visit_of
 from pencere.web.stateregister.domain import accords, agreements, reading
+from pencere.web.stateregister.domain.accord_terms import fields_offered
+from pencere.web.stateregister.domain.exchange_data import BUILT_IN, SUBSCRIPTION
 from pencere.web.stateregister.domain.offices import PROPOSER, SIGNATORY, actor_of
-from pencere.web.stateregister.models import Accord, Service
+from pencere.web.stateregister.domain.sides import asking_of, guarded
+from pencere.web.stateregister.models import Accord, System
 from pencere.web.texts import current_language, t
 
 PAGES = "office/state_register/pages"
@@ -28,23 +31,24 @@ def agreement(request: HttpRequest, agreement_id: str) -> HttpResponse:
     """Show an agreement: the right that it gives, and its history."""
     actor = actor_of(visit_of(request))
     row = agreements.agreement_for(agreement_id)
-    service = Service.objects.filter(system=row.provider, code=row.service_code).first()
     is_signatory = any(actor.holds(SIGNATORY, one.owner_id) for one in (row.consumer, row.provider))
     is_living = row.is_active and row.force != "ended"
     page = {
         "row": row,
         "force": said.tag("force", row.force if row.is_active else "ended"),
-        "consumer": said.here(row.consumer.names),
-        "provider": said.here(row.provider.names),
-        "service": said.here(service.names) if service is not None else row.service_code,
+        "consumer": said.here(asking_of(row).names),
+        "provider": said.here(guarded(row).names),
+        "service": said.service_name(guarded(row), row.service_code),
         "rows": rights_said(
             {
-                "endpoints": row.endpoints, "purposes": row.purposes, "fields": row.fields,
+                "service": row.service_code, "endpoints": row.endpoints,
+                "purposes": row.purposes, "fields": row.fields,
                 "legal_bases": row.legal_bases, "demands": row.demands, "rate": row.rate,
                 "quota": row.quota, "represents": row.represents, "consent": row.consent,
                 "suppress": row.suppress,
                 "from": row.first_day.isoformat(), "until": row.last_day.isoformat(),
-            }
+            },
+            holder=guarded(row),
         ),
         "accord": row.accord.number
         if row.accord is not None and _is_open_to(row.accord, actor)
@@ -52,7 +56,7 @@ def agreement(request: HttpRequest, agreement_id: str) -> HttpResponse:
         "is_by_law": row.accord is None,
         "may_guard": is_living and agreements.may_guard(row, actor),
         "may_end": is_living and is_signatory,
-        "may_amend": is_living and actor.holds(PROPOSER, row.consumer.owner_id),
+        "may_amend": is_living and actor.holds(PROPOSER, asking_of(row).owner_id),
         "steps": said.steps(reading.acts_of("agreement", row.id)),
     }  # fmt: skip
     return render(request, f"{PAGES}/agreement.jinja", page)
@@ -78,8 +82,10 @@ def agreement_do(request: HttpRequest, agreement_id: str) -> HttpResponse:
     return done(request, here, lambda: steps[name](agreement_id, actor=actor, reason=reason, at=at))
 
 
-def rights_said(terms: dict[str, Any]) -> list[dict[str, str]]:
-    """Return what a right says, as rows."""
+def rights_said(
+    terms: dict[str, Any], *, holder: System, is_text: bool = False
+) -> list[dict[str, str]]:
+    """Return what a right says, as rows. `is_text`: of an accord, in which no field is none."""
     language = current_language()
     purposes = country().purposes
     nothing = t("stateregister.nothing")
@@ -91,9 +97,12 @@ def rights_said(terms: dict[str, Any]) -> list[dict[str, str]]:
             for one in terms["purposes"]
         ),
         "legal_bases": "; ".join(said.act_name(one) for one in terms["legal_bases"]),
-        "fields": ", ".join(terms["fields"]) or t("stateregister.all_fields"),
+        "fields": _fields_said(terms, holder)
+        or ("" if is_text else t("stateregister.all_fields")),
         "demands": ", ".join(said.word("demand", one) for one in terms["demands"]),
-        "rate": t("stateregister.rate", n=int(rate["per_second"])) if rate else "",
+        "rate": t("stateregister.rate", n=int(rate["per_second"]), burst=rate["burst"])
+        if rate
+        else "",
         "quota": f"{quota['count']} / {said.word('per', quota['per'])}" if quota else "",
         "represents": "; ".join(said.body_name(one.partition("/")[2])
                                 for one in terms["represents"]),
@@ -104,11 +113,24 @@ def rights_said(terms: dict[str, Any]) -> list[dict[str, str]]:
         "persons": str(terms.get("persons") or ""),
         "note": terms.get("note", ""),
     }  # fmt: skip
+    optional = {"persons", "note", "suppress"}
+    if terms["service"] in BUILT_IN:
+        optional.add("fields")
+        values["fields"] = ""
+    if terms["service"] == SUBSCRIPTION:
+        optional |= {"demands", "rate", "quota", "represents"}
     return [
         {"label": said.word("term", key), "value": value or nothing}
         for key, value in values.items()
-        if value or key not in {"persons", "note", "suppress"}
+        if value or key not in optional
     ]
+
+
+def _fields_said(terms: dict[str, Any], holder: System) -> str:
+    offered = fields_offered(holder, terms["service"])
+    return ", ".join(
+        said.here(offered[one][0]) if one in offered else one for one in terms["fields"]
+    )
 
 
 def _suppress_said(suppress: dict[str, Any] | None) -> str:

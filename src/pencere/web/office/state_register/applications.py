@@ -15,7 +15,7 @@ from pencere.kernel.errors import Invalid, PencereError
 from pencere.web.country import country
 from pencere.web.middleware.errors import fault_of
 from pencere.web.office.number import as_version
-from pencere.web.office.state_register import said, sections
+from pencere.web.office.state_register import openapi_form, said, sections
 from pencere.web.office.state_register.systems import bodies
 from pencere.web.office.state_register.who import registrar_of_systems
 from pencere.web.rules import rule, visit_of
@@ -27,7 +27,7 @@ from pencere.web.stateregister.domain.description import (
     is_personal,
     must_be_registered,
 )
-from pencere.web.stateregister.domain.exchange_data import DEMANDS
+from pencere.web.stateregister.domain.exchange_data import DEMANDS, EVENTS
 from pencere.web.stateregister.domain.offices import PROPOSER, actor_of
 from pencere.web.stateregister.domain.once import undecided
 from pencere.web.stateregister.domain.terms import term
@@ -227,9 +227,15 @@ def section(request: HttpRequest, number: str, code: str) -> HttpResponse:
             {
                 "value": one["code"],
                 "label": said.here(one["names"]),
-                "hint": ", ".join(" ".join(pair) for pair in one["endpoints"][:6]),
+                "hint": openapi_form.said_of(one)
+                or ", ".join(" ".join(pair) for pair in one["endpoints"][:6]),
             }
             for one in content["services"]
+        ],
+        "document_services": [
+            {"value": one["code"], "label": said.here(one["names"])}
+            for one in content["services"]
+            if one["code"] != EVENTS
         ],
     }
     return render(request, f"{PAGES}/section.jinja", page, status=409 if problem else 200)

@@ -6,14 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 
 from pencere.kernel.clock import local_date
-from pencere.kernel.dates import format_date, format_instant, parse_date
-from pencere.kernel.errors import Invalid
+from pencere.kernel.dates import format_date, format_instant
 from pencere.web.country import country
+from pencere.web.office.state_register.openapi_form import said_of
 from pencere.web.stateregister.domain.description import Difference
+from pencere.web.stateregister.domain.exchange_data import EVENTS, SUBSCRIPTION
+from pencere.web.stateregister.domain.sides import asking
 from pencere.web.stateregister.domain.vocabulary import vocabulary
-from pencere.web.stateregister.models import Act
+from pencere.web.stateregister.models import Accord, Act, Service, System
 from pencere.web.texts import current_language, t, texts
 
 TAGS = {
@@ -54,6 +57,21 @@ def code_word(area: str, code: str) -> str:
     return vocabulary().word(area, code).in_language(current_language())
 
 
+def service_name(of: System, code: str) -> str:
+    """Say what a system is asked for: a service of its own, its events, or what nodes answer."""
+    own = EVENTS if code == SUBSCRIPTION else code
+    found = Service.objects.filter(system=of, code=own).first()
+    if found is not None:
+        return here(found.names)
+    return t(f"registry.service.{code}") if f"registry.service.{code}" in texts() else code
+
+
+def side_name(row: Accord, side: str) -> str:
+    """Say which body signed: the one that asks, or the one that gives."""
+    is_asking = (side == "consumer") == (asking(row).pk == row.consumer_id)
+    return word("side", "asks" if is_asking else "gives")
+
+
 def body_name(body: str) -> str:
     """Return the name of a body; its id when the country has no such body."""
     known = country().bodies.get(body)
@@ -87,14 +105,6 @@ def day_typed(written: str) -> str:
         return f"{date.fromisoformat(written):%d.%m.%Y}"
     except ValueError:
         return written
-
-
-def day_read(typed: str) -> str:
-    """Return a typed day as ISO; what is no day stays as it was typed, to be refused."""
-    try:
-        return parse_date(typed).isoformat()
-    except Invalid:
-        return typed[:20]
 
 
 def instant(value: datetime) -> str:
@@ -181,6 +191,16 @@ def _value(key: str, value: Any) -> str:  # noqa: C901, PLR0911 - one line a kin
     return str(value)
 
 
+def _document(service: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the way to the OpenAPI document of a service."""
+    if not service.get("openapi_sha256"):
+        return None
+    return {
+        "label": t("registry.system.download"),
+        "href": reverse("register_document", args=[service["openapi_sha256"]]),
+    }
+
+
 def described(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a description as sections of rows."""
 
@@ -224,7 +244,8 @@ def described(content: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "label": here(one["names"]) or one["code"],
                 "value": ", ".join(" ".join(pair) for pair in one["endpoints"]),
-                "note": one["code"],
+                "note": " · ".join(filter(None, (one["code"], said_of(one)))),
+                "action": _document(one),
             }
             for one in content["services"]
         ],

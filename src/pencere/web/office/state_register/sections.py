@@ -6,24 +6,28 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import yaml
 from django.http import HttpRequest, QueryDict
 
 from pencere.kernel.alphabet import fold
 from pencere.kernel.errors import Invalid
+from pencere.kernel.events.schemas import EventSchema
 from pencere.web.country import country
+from pencere.web.office.state_register.accord_form import whole_number
+from pencere.web.office.state_register.openapi_form import kept_document, with_document
 from pencere.web.people.models.person import Person
 from pencere.web.stateregister.domain.accord_document import keep
 from pencere.web.stateregister.domain.description import SECTIONS
-from pencere.web.stateregister.domain.exchange_data import DEMANDS
+from pencere.web.stateregister.domain.exchange_data import DEMANDS, EVENT, EVENTS
+from pencere.web.stateregister.domain.openapi import METHODS, MOST_OPERATIONS
 from pencere.web.stateregister.domain.vocabulary import vocabulary
 from pencere.web.stateregister.models import System
 
 LONGEST, LONG = 200, 2000
 SPARE_FIELDS = 4  # empty rows below what is there
 LARGEST = 5 * 1024 * 1024
+LARGEST_SCHEMAS = 64 * 1024
 MOST_FIELDS = 300
-_METHODS = {"get", "post", "put", "patch", "delete", "head"}
+_EVENT_PATH = re.compile(r"/[a-z][a-z0-9-]{0,63}")
 Form = Mapping[str, Any]
 
 
@@ -33,7 +37,8 @@ def taken(
     """Return the keys of the content that a section writes, from what was sent.
 
     Raises:
-        Invalid: `stateregister.content`, `stateregister.file_kind`, `stateregister.openapi`.
+        Invalid: `stateregister.content`, `stateregister.number`, `stateregister.file_kind`,
+            `stateregister.openapi` and its kin.
     """
     if section not in SECTIONS:
         raise Invalid("stateregister.content")
@@ -114,7 +119,7 @@ def _persons(request: HttpRequest) -> dict[str, Any]:
     return {
         "persons": {
             "who": [one for one in sent.getlist("who") if one in codes["who"]],
-            "count": _number(sent.get("count")),
+            "count": whole_number(sent.get("count", "")) or 0,
         },
         "personal_classes": [
             one for one in sent.getlist("personal_classes") if one in codes["personal_class"]
@@ -176,6 +181,7 @@ def _services(request: HttpRequest, content: Form, by: Person, at: datetime) -> 
     sent = request.POST
     removed = set(sent.getlist("remove"))
     kept = [one for one in content["services"] if one["code"] not in removed]
+    kept = with_document(request, kept, by=by, at=at)
     code = sent.get("service_code", "").strip()
     if not code:
         return {"services": kept}
@@ -186,54 +192,58 @@ def _services(request: HttpRequest, content: Form, by: Person, at: datetime) -> 
         [method.upper(), path]
         for line in sent.get("endpoints", "").splitlines()
         for method, _, path in [line.strip().partition(" ")]
-        if method.lower() in _METHODS and path.startswith("/")
+        if (method.lower() in METHODS or method.upper() == EVENT) and path.startswith("/")
     ]
-    openapi = ""
+    openapi, schemas = "", {}
     given = request.FILES.get("openapi")
-    if given is not None:
-        data = given.read(LARGEST + 1)
-        endpoints = _endpoints_of(data) or endpoints
-        openapi = keep(data, "text/plain", by=by, at=at).hex()
+    if given is not None and code == EVENTS:
+        schemas = _schemas_of(given.read(LARGEST + 1), endpoints)
+    elif given is not None:
+        openapi, endpoints = kept_document(given.read(LARGEST + 1), by=by, at=at)
     before = next((one for one in kept if one["code"] == code), None)
     if not endpoints and before is not None:
         endpoints, openapi = before["endpoints"], openapi or before["openapi_sha256"]
+        schemas = schemas or before.get("schemas", {})
     if not endpoints:
         raise Invalid("stateregister.openapi")
+    if not _is_kept_apart(code, endpoints):
+        raise Invalid("stateregister.events")
     service = {
         "code": code,
         "names": _same(title),
         "kind": "OPENAPI" if openapi else "REST",
-        "endpoints": endpoints[:200],
+        "endpoints": endpoints[:MOST_OPERATIONS],
         "demands": [one for one in sent.getlist("demands") if one in DEMANDS],
-        "timeout_s": min(max(_number(sent.get("timeout_s")) or 10, 1), 60),
+        "timeout_s": min(max(whole_number(sent.get("timeout_s", "")) or 10, 1), 60),
         "consent": _one_of(sent.get("consent"), country().purposes),
         "description": "/openapi.json" if openapi else "",
         "openapi_sha256": openapi,
+        "schemas": schemas,
     }
     return {"services": [*(one for one in kept if one["code"] != code), service]}
 
 
-def _endpoints_of(data: bytes) -> list[list[str]]:
-    """Return the operations of an OpenAPI 3 description; a parameter of a path is any segment."""
-    if len(data) > LARGEST:
-        raise Invalid("stateregister.openapi")
+def _is_kept_apart(code: str, endpoints: list[list[str]]) -> bool:
+    """Say whether events are published by the service `events`, and by it nothing else."""
+    are_events = [method == EVENT for method, _ in endpoints]
+    if code != EVENTS:
+        return not any(are_events)
+    return all(are_events) and all(_EVENT_PATH.fullmatch(path) for _, path in endpoints)
+
+
+def _schemas_of(data: bytes, endpoints: list[list[str]]) -> dict[str, Any]:
+    """Return JSON Schemas by type of event, such as nodes check by."""
     try:
-        text = data.decode("utf-8")
-        said = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (UnicodeDecodeError, ValueError, yaml.YAMLError, RecursionError) as error:
-        raise Invalid("stateregister.openapi") from error
-    if not isinstance(said, dict) or not str(said.get("openapi", "")).startswith("3."):
-        raise Invalid("stateregister.openapi")
-    paths = said.get("paths")
-    if not isinstance(paths, dict):
-        raise Invalid("stateregister.openapi")
-    return [
-        [str(method).upper(), re.sub(r"\{[^}/]*\}", "*", str(path))]
-        for path, operations in paths.items()
-        if isinstance(operations, dict)
-        for method in operations
-        if str(method).lower() in _METHODS
-    ]
+        said = json.loads(data.decode("utf-8")) if len(data) <= LARGEST_SCHEMAS else None
+        if not isinstance(said, dict) or not {f"/{name}" for name in said} <= {
+            path for _, path in endpoints
+        }:
+            raise Invalid("stateregister.schemas")
+        for one in said.values():
+            EventSchema(one)  # raises UnusableSchema, a ValueError
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise Invalid("stateregister.schemas") from error
+    return said
 
 
 def _media_type(data: bytes) -> str:
@@ -267,8 +277,3 @@ def _code(words: str) -> str:
 
 def _one_of(value: str | None, known: Mapping[str, Any]) -> str:
     return value if value is not None and value in known else ""
-
-
-def _number(value: str | None) -> int:
-    digits = (value or "").replace(" ", "").replace("\u00a0", "")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else 0

@@ -19,6 +19,7 @@ from pencere.web.rules import rule, visit_of
 from pencere.web.stateregister.domain import duties, reading
 from pencere.web.stateregister.domain.description import differences
 from pencere.web.stateregister.domain.offices import PROPOSER, actor_of
+from pencere.web.stateregister.domain.sides import asking_of, guarded
 from pencere.web.stateregister.domain.vocabulary import vocabulary
 from pencere.web.stateregister.models import Application, Duty, Stage, State
 from pencere.web.texts import current_language, t
@@ -114,9 +115,9 @@ def show(request: HttpRequest, body: str, code: str) -> HttpResponse:
                 {
                     "href": reverse("register_agreement", args=[one.id]),
                     "id": one.id,
-                    "consumer": said.here(one.consumer.names),
-                    "provider": said.here(one.provider.names),
-                    "service": one.service_code,
+                    "consumer": said.here(asking_of(one).names),
+                    "provider": said.here(guarded(one).names),
+                    "service": said.service_name(guarded(one), one.service_code),
                     "force": said.tag("force", one.force if one.is_active else "ended"),
                     "until": said.day(one.last_day),
                 }
@@ -175,7 +176,8 @@ def document(request: HttpRequest, sha256: str) -> HttpResponse:
         raise Missing("stateregister.no_document") from error
     found = reading.document(digest)
     answer = HttpResponse(bytes(found.content), content_type=found.media_type)
-    ending = {"application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg"}
+    ending = {"application/pdf": ".pdf", "image/png": ".png", "image/jpeg": ".jpg",
+              "application/json": ".json", "application/yaml": ".yaml"}  # fmt: skip
     name = sha256[:16] + ending.get(found.media_type, ".txt")
     answer["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     answer["Cache-Control"] = "private, no-store"

@@ -7,11 +7,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from pencere.kernel.clock import local_date
+from pencere.kernel.errors import Misconfigured
+from pencere.web.country import country
 from pencere.web.office.state_register import said
 from pencere.web.office.state_register.who import registrar_of_systems
 from pencere.web.rules import rule, visit_of
 from pencere.web.stateregister.domain import applications, duties, signing
+from pencere.web.stateregister.domain.newer_data import newer_data
 from pencere.web.stateregister.domain.offices import APPROVER, PROPOSER, SUPERVISOR, Actor, actor_of
+from pencere.web.stateregister.domain.sides import asked, asking
 from pencere.web.stateregister.models import Accord, AccordState, Application, State
 from pencere.web.texts import t
 
@@ -50,10 +54,19 @@ def show(request: HttpRequest) -> HttpResponse:
             }
             for one in duties.open_duties(bodies)
         ],
+        "newer": _newer() if is_supervisor else 0,
         "may_propose": bool(actor.bodies(PROPOSER)),
         "may_manage_nodes": actor.holds(APPROVER),
     }
     return render(request, "office/state_register/pages/tasks.jinja", page)
+
+
+def _newer() -> int:
+    """Count the systems and agreements of which the country's files say something otherwise."""
+    try:
+        return len({(one.about, one.key) for one in newer_data(country())})
+    except Misconfigured:
+        return 1  # the page of differences says what is wrong with the file
 
 
 def _line(row: Application) -> Line:
@@ -74,8 +87,8 @@ def _accord(row: Accord) -> Line:
         "number": row.number,
         "what": t(
             "stateregister.between",
-            consumer=said.here(row.consumer.names),
-            provider=said.here(row.provider.names),
+            consumer=said.here(asking(row).names),
+            provider=said.here(asked(row).names),
         ),
         "state": said.tag("accord", row.state),
     }
@@ -90,8 +103,8 @@ def _accords(actor: Actor) -> list[Accord]:
     ).select_related("consumer__owner", "provider__owner")  # fmt: skip
     for one in open_ones.order_by("made_at"):
         mine = {
-            AccordState.DRAFT: actor.holds(PROPOSER, one.consumer.owner_id),
-            AccordState.OFFERED: actor.holds(PROPOSER, one.provider.owner_id),
+            AccordState.DRAFT: actor.holds(PROPOSER, asking(one).owner_id),
+            AccordState.OFFERED: actor.holds(PROPOSER, asked(one).owner_id),
             AccordState.ACCEPTED: actor.holds(APPROVER),
             AccordState.SIGNING: signing.side_of(one, actor) is not None,
         }[AccordState(one.state)]

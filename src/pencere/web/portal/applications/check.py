@@ -7,9 +7,10 @@ from django.views.decorators.http import require_http_methods
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.dates import format_date
-from pencere.services import eligibility
+from pencere.services import eligibility, forms
 from pencere.services.clock import end_of_term
-from pencere.services.model import QuestionType, SignatureLevel
+from pencere.services.model.definition import SignatureLevel
+from pencere.services.model.question import Question, QuestionType
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.submission import (
@@ -38,6 +39,12 @@ def check(request: HttpRequest, draft: Draft) -> HttpResponse:
         eligibility.check(writing.definition, writing.context), eligibility.NotEligible
     ):
         return HttpResponseRedirect(reverse("application", args=[draft.id]))
+    broken = forms.broken(writing.definition, writing.answers, writing.context)
+    if broken:
+        return HttpResponseRedirect(
+            reverse("application_question", args=[draft.id, next(iter(broken))])
+            + "?change=1&again=1"
+        )
     if request.method == "POST":
         return _go_on(writing)
     return render(request, "portal/applications/check.jinja", _page(writing))
@@ -59,18 +66,7 @@ def _page(writing: Writing) -> dict[str, object]:
     draft, definition = writing.draft, writing.definition
     fee = fee_of(writing, at=now())
     way = writing.way
-    rows = [
-        {
-            "label": question.ask.in_language(current_language()),
-            "value": answer_shown(question, writing.answers.get(question.id))
-            or t("application.not_answered"),
-            "question": question,
-            "upload": writing.answers.get(question.id)
-            if question.type is QuestionType.PHOTO
-            else None,
-        }
-        for question in way
-    ]
+    rows = [_row(writing, question) for question in writing.whole.questions]
     return {
         "draft": draft,
         "definition": definition,
@@ -86,6 +82,22 @@ def _page(writing: Writing) -> dict[str, object]:
         "back": reverse("application_question", args=[draft.id, way[-1].id])
         if way
         else reverse("service", args=[draft.service]),
+    }
+
+
+def _row(writing: Writing, question: Question) -> dict[str, object]:
+    """Return a question with its answer; what is computed or locked has nothing to change."""
+    language, value = current_language(), writing.answers.get(question.id)
+    is_table = question.type is QuestionType.TABLE
+    return {
+        "label": question.ask.in_language(language),
+        "value": answer_shown(question, value) or t("application.not_answered"),
+        "question": question,
+        "upload": value if question.type is QuestionType.PHOTO else None,
+        "columns": [{"label": column.ask.in_language(language)} for column in question.columns],
+        "rows": forms.rows_shown(question, value, language) if is_table else [],
+        "is_computed": question.type is QuestionType.COMPUTED,
+        "own": writing.own.get(question.id, ""),
     }
 
 

@@ -1,37 +1,29 @@
 """One question a page. What was typed stays, whatever is wrong with it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from pencere.kernel.errors import Invalid, Missing
-from pencere.services import forms
-from pencere.services.forms import FieldError, FieldErrors, Upload
-from pencere.services.model import Question, QuestionType
+from pencere.kernel.errors import Conflict, Invalid, Missing
+from pencere.services import forms, prefill
+from pencere.services.forms import FieldError, FieldErrors
+from pencere.services.model.question import Question, QuestionType
 from pencere.web.cases.domain import attachments, drafts, files
+from pencere.web.cases.domain.application import uploads_in
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.models import Draft
+from pencere.web.portal.applications import confirming, rows, sent
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
-from pencere.web.portal.applications.shown import facts_of, time_of
+from pencere.web.portal.applications.page import TYPED, before, page_of
+from pencere.web.portal.applications.shown import time_of
 from pencere.web.rules import rule, signed_in
-from pencere.web.texts import current_language, t
+from pencere.web.texts import t
 
-FILES = frozenset({QuestionType.PHOTO, QuestionType.FILE})
-# Kept while they are typed; what is chosen or added is kept with its button.
-TYPED = frozenset(
-    {
-        QuestionType.TEXT, QuestionType.PHONE, QuestionType.NUMBER, QuestionType.MONEY,
-        QuestionType.DATE, QuestionType.ADDRESS,
-    }
-)  # fmt: skip
 LONGEST_TYPED = 4000
+ELSEWHERE = "draft.answered_elsewhere"
 
 
 @rule(signed_in)
@@ -44,8 +36,17 @@ def ask(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
     if question is None:  # the way no longer passes here: another tab changed an answer before
         return HttpResponseRedirect(reverse("application", args=[draft.id]))
     if request.method != "POST":
-        return _page(request, writing, question, _before(writing, question))
-    return _take(request, writing, question)
+        broken: tuple[FieldError, ...] = ()
+        if "again" in request.GET:
+            found = forms.broken(writing.definition, writing.answers, writing.context)
+            broken = found.get(question.id, ())
+        return page_of(request, writing, question, before(writing, question), errors=broken)
+    try:
+        return _take(request, writing, question)
+    except Conflict as conflict:
+        if conflict.code != ELSEWHERE:
+            raise
+        return _answered_elsewhere(request, draft, question)
 
 
 @rule(signed_in)
@@ -62,17 +63,12 @@ def keep(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
     question = next((q for q in questions if q.id == question_id and q.type in TYPED), None)
     if question is None:
         raise Missing("question.missing")
-    raw = _raw(request, question)
+    raw = sent.raw_of(request, question)
     if any(len(typed) > LONGEST_TYPED for typed in raw.values()):
         raise Invalid("answer.too_long")
-    try:
-        value = forms.clean(question, raw, writing.context) if is_fresh else None
-    except FieldErrors:
-        value = None
-    if value is None:
-        drafts.keep_typed(draft=draft, question=question.id, fields=raw, at=now())
-    else:
-        drafts.answer(draft=draft, question=question.id, value=value, at=now())
+    if prefill.is_locked(question, writing.context):
+        raise Missing("question.missing")
+    _keep(request, writing, question, raw, is_checked=is_fresh and question.look_up is None)
     return JsonResponse({"said": t("application.saved", time=time_of(draft.saved_at))})
 
 
@@ -88,133 +84,120 @@ def file(request: HttpRequest, draft: Draft, attachment_id: UUID) -> HttpRespons
     return response
 
 
-def _take(request: HttpRequest, writing: Writing, question: Question) -> HttpResponse:
-    draft, raw = writing.draft, _raw(request, question)
-    if "later" in request.POST and not _is_given(request, question):
-        return _later(request)
-    try:
-        if question.type in FILES:
-            raw = {question.id: _upload(request, writing, question)}
-        value = forms.clean(question, raw, writing.context)
-    except FieldErrors as refusal:
-        return _page(request, writing, question, raw, errors=refusal.errors, status=422)
-    stored = _as_mapping(value) if isinstance(value, Upload) else value
-    drafts.answer(draft=draft, question=question.id, value=stored, at=now())
-    if "later" in request.POST:
-        return _later(request)
-    return HttpResponseRedirect(_after(draft, writing, question, is_change="change" in request.GET))
-
-
-def _later(request: HttpRequest) -> HttpResponse:
-    messages.info(request, t("application.later_done"))
-    return HttpResponseRedirect(reverse("window"))
-
-
-def _after(draft: Draft, before: Writing, question: Question, *, is_change: bool) -> str:
-    """Return the page after an answer: the next one on the way, or where a change came from."""
-    writing = drafts.writing(draft=draft, told=before.told, at=now())
-    if is_change:
-        open_question = writing.next_question
-        if open_question is None:
-            return reverse("application_check", args=[draft.id])
-        return reverse("application_question", args=[draft.id, open_question.id])
-    ids = [q.id for q in writing.way]
-    place = ids.index(question.id) + 1
-    if place < len(ids):
-        return reverse("application_question", args=[draft.id, ids[place]])
-    return reverse("application", args=[draft.id])
-
-
-def _raw(request: HttpRequest, question: Question) -> dict[str, Any]:
-    return {name: request.POST.get(name, "") for name in question.fields()}
-
-
-def _is_given(request: HttpRequest, question: Question) -> bool:
-    typed = any(request.POST.get(name, "").strip() for name in question.fields())
-    return typed or bool(request.FILES.get(question.id))
-
-
-def _upload(request: HttpRequest, writing: Writing, question: Question) -> Upload | None:
-    """Take in the file that was chosen; without one, the file that was taken before stays."""
-    given = request.FILES.get(question.id)
-    if isinstance(given, UploadedFile):
-        return attachments.add(
-            draft=writing.draft,
-            question=question,
-            name=given.name or "",
-            file=given,
-            at=now(),
-        )
-    before = writing.answers.get(question.id)
-    return Upload(**before) if isinstance(before, Mapping) else None
-
-
-def _as_mapping(upload: Upload) -> dict[str, Any]:
-    return {
-        "id": upload.id,
-        "name": upload.name,
-        "media_type": upload.media_type,
-        "size_bytes": upload.size_bytes,
-        "width": upload.width,
-        "height": upload.height,
-    }
-
-
-def _before(writing: Writing, question: Question) -> dict[str, Any]:
-    """Return what the fields hold when the page is opened: as they were left, or answered."""
-    if question.id in writing.typed:
-        return dict(writing.typed[question.id])
-    if question.id not in writing.answers:
-        return {}
-    value = writing.answers[question.id]
-    raw: dict[str, Any] = dict(forms.raw_of(question, value))
-    if question.type is QuestionType.ADDRESS and value is not None:
-        options = forms.offered(question, writing.context)
-        if value in options:
-            return {question.id: str(options.index(str(value)))}
-    return raw
-
-
-def _page(  # noqa: PLR0913, a page is all of these
+def _keep(
     request: HttpRequest,
     writing: Writing,
     question: Question,
-    raw: Mapping[str, Any],
+    raw: dict[str, str],
     *,
-    errors: Sequence[FieldError] = (),
-    status: int = 200,
-) -> HttpResponse:
+    is_checked: bool,
+) -> None:
+    draft, value = writing.draft, None
+    if is_checked:
+        try:
+            value = forms.clean(question, raw, writing.context)
+        except FieldErrors:
+            value = None
+    try:
+        if value is not None:
+            drafts.answer(
+                draft=draft, question=question.id, value=value, at=now(),
+                turn=sent.turn_of(request), is_final=False,
+            )  # fmt: skip
+            return
+    except Conflict as conflict:
+        if conflict.code != ELSEWHERE:
+            raise
+    drafts.keep_typed(draft=draft, question=question.id, fields=raw, at=now())
+
+
+def _take(request: HttpRequest, writing: Writing, question: Question) -> HttpResponse:
+    if prefill.is_locked(question, writing.context):
+        drafts.answer(
+            draft=writing.draft,
+            question=question.id,
+            value=prefill.known(question, writing.context),
+            at=now(),
+            turn=sent.turn_of(request),
+            own=sent.own_word(request, question),
+        )
+        return _on(request, writing, question)
+    if question.type is QuestionType.TABLE:
+        return rows.take_table(request, writing, question) or _on(request, writing, question)
+    if "remove" in request.POST and question.type is QuestionType.FILES:
+        return _without(request, writing, question)
+    if "later" in request.POST and not sent.is_given(request, question):
+        return _on(request, writing, question)
+    return _take_typed(request, writing, question)
+
+
+def _take_typed(request: HttpRequest, writing: Writing, question: Question) -> HttpResponse:
+    draft, raw = writing.draft, sent.raw_of(request, question)
+    try:
+        if sent.takes_files(question):
+            raw = sent.with_files(request, writing, question)
+        value = forms.clean(question, raw, writing.context)
+        if question.look_up is not None and value is not None:
+            value = confirming.confirmed(request, writing, question, value)
+            if value is None:  # found, and shown to be confirmed
+                return page_of(request, open_writing(draft), question, raw)
+    except FieldErrors as refusal:
+        return page_of(request, writing, question, raw, errors=refusal.errors, status=422)
+    drafts.answer(
+        draft=draft,
+        question=question.id,
+        value=value,
+        at=now(),
+        turn=sent.turn_of(request),
+        own="",
+    )
+    if "add" in request.POST:
+        return HttpResponseRedirect(request.get_full_path())
+    return _on(request, writing, question)
+
+
+def _without(request: HttpRequest, writing: Writing, question: Question) -> HttpResponse:
+    """Take one file out of the answer; the file itself goes with the draft."""
+    left = [
+        one
+        for one in uploads_in(writing.answers.get(question.id))
+        if one["id"] != request.POST["remove"]
+    ]
+    place = {"draft": writing.draft, "question": question.id, "at": now()}
+    turn = sent.turn_of(request)
+    if left:
+        drafts.answer(**place, value=left, turn=turn)  # type: ignore[arg-type]
+    else:
+        drafts.take_back(**place, turn=turn)  # type: ignore[arg-type]
+    return HttpResponseRedirect(request.get_full_path())
+
+
+def _answered_elsewhere(request: HttpRequest, draft: Draft, question: Question) -> HttpResponse:
+    """Show both answers: what the form holds stays in it, and counts when it is sent again."""
+    raw = sent.raw_of(request, question)
+    typed = {name: value for name, value in raw.items() if isinstance(value, str)}
+    if question.type in TYPED and all(len(value) <= LONGEST_TYPED for value in typed.values()):
+        drafts.keep_typed(draft=draft, question=question.id, fields=typed, at=now())
+    writing = open_writing(draft)
+    return page_of(request, writing, question, raw, elsewhere=True, status=409)
+
+
+def _on(request: HttpRequest, before_it: Writing, question: Question) -> HttpResponse:
+    """Lead on: the next page on the way, where a change came from, or out of the form."""
+    if "later" in request.POST:
+        messages.info(request, t("application.later_done"))
+        return HttpResponseRedirect(reverse("window"))
+    draft = before_it.draft
+    writing = drafts.writing(draft=draft, told=before_it.told, at=now())
+    if "change" in request.GET:
+        open_question = writing.next_question
+        if open_question is None:
+            return HttpResponseRedirect(reverse("application_check", args=[draft.id]))
+        return HttpResponseRedirect(
+            reverse("application_question", args=[draft.id, open_question.id])
+        )
     ids = [q.id for q in writing.way]
-    place = ids.index(question.id)
-    language = current_language()
-    said = {error.field: error.say.in_language(language) for error in reversed(errors)}
-    kept = writing.answers.get(question.id) if question.type in FILES else None
-    page = {
-        "draft": writing.draft,
-        "definition": writing.definition,
-        "question": question,
-        "raw": raw,
-        "errors": said,
-        "summary": [
-            {"text": error.say.in_language(language), "name": error.field} for error in errors
-        ],
-        "step": place + 1,
-        "steps": len(ids) + 1,
-        "back": _back(writing.draft, ids, place, is_change="change" in request.GET),
-        "options": forms.offered(question, writing.context),
-        "kept": kept,
-        "is_check_again": question.id in writing.check_again,
-        "facts": facts_of(writing),
-        "is_first": place == 0,
-        "is_typed": question.type in TYPED,
-        "saved_at": time_of(writing.draft.saved_at) if writing.answers or writing.typed else None,
-    }
-    return render(request, "portal/applications/question.jinja", page, status=status)
-
-
-def _back(draft: Draft, ids: list[str], place: int, *, is_change: bool) -> str:
-    if is_change:
-        return reverse("application_check", args=[draft.id])
-    if place == 0:
-        return reverse("service", args=[draft.service])
-    return reverse("application_question", args=[draft.id, ids[place - 1]])
+    place = ids.index(question.id) + 1
+    if place < len(ids):
+        return HttpResponseRedirect(reverse("application_question", args=[draft.id, ids[place]]))
+    return HttpResponseRedirect(reverse("application", args=[draft.id]))

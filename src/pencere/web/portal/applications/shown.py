@@ -14,7 +14,9 @@ from pencere.services import forms
 from pencere.services.catalogue import Catalogue, Entry
 from pencere.services.eligibility import NotEligible
 from pencere.services.fees import Fee
-from pencere.services.model import Definition, Question, Role
+from pencere.services.model.common import Role
+from pencere.services.model.definition import Definition
+from pencere.services.model.question import Question
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.country import country
 from pencere.web.exchange.registers import Field, Register, register
@@ -121,6 +123,18 @@ def value_shown(value: Any, language: str, field: Field | None = None) -> str:
 def answer_shown(question: Question, value: object) -> str:
     """Return an answer as its person reads it."""
     return forms.shown(question, value, current_language())
+
+
+def found_shown(question: Question, waiting: Mapping[str, Any] | None) -> list[Row]:
+    """Return what a register said of a number that waits to be confirmed."""
+    if waiting is None or question.look_up is None:
+        return []
+    source = register(question.look_up.register)
+    language = current_language()
+    return [
+        Row(label_of(source, name), value_shown(value, language, source.fields.get(name)))
+        for name, value in waiting["found"].items()
+    ]
 
 
 def fee_lines(fee: Fee) -> list[FeeLine]:

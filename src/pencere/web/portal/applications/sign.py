@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from pencere.kernel.errors import Conflict, PencereError, Refused
 from pencere.kernel.identifiers import Phone
-from pencere.services.model import SignatureLevel
+from pencere.services.model.definition import SignatureLevel
 from pencere.trust import sima
 from pencere.web.cases.domain import signing
 from pencere.web.cases.domain.drafts import Writing

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from pencere.kernel.errors import Unavailable
 from pencere.services import eligibility
 from pencere.web.cases.domain import drafts, housekeeping
+from pencere.web.cases.domain import reuse as earlier
 from pencere.web.cases.models import Draft
 from pencere.web.portal.applications.opening import now, open_writing, sorry, with_draft
 from pencere.web.portal.applications.shown import facts_of, instead_of
@@ -44,6 +45,19 @@ def leave(request: HttpRequest, draft: Draft) -> HttpResponse:
     housekeeping.let_expire(draft=draft, at=now())
     messages.info(request, t("application.deleted"))
     return HttpResponseRedirect(reverse("window"))
+
+
+@rule(signed_in)
+@require_POST
+@with_draft
+def reuse(request: HttpRequest, draft: Draft) -> HttpResponse:
+    """Take over the answers of the person's last application that still fit."""
+    writing = open_writing(draft)
+    case = earlier.earlier_of(writing)
+    if case is not None:
+        taken = earlier.take_over(writing=writing, case=case, at=now())
+        messages.info(request, t("application.reused", n=len(taken)))
+    return HttpResponseRedirect(reverse("application", args=[draft.id]))
 
 
 def _next(request: HttpRequest, draft: Draft) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from pencere.web.portal.applications import check, pay, question, sign, start
+from pencere.web.portal.applications import check, pay, question, rows, sign, start
 
 urlpatterns = [
     path("apply/<slug:service>/", start.begin, name="application_begin"),
@@ -18,6 +18,12 @@ urlpatterns = [
         question.keep,
         name="application_keep",
     ),
+    path(
+        "applications/<uuid:draft_id>/question/<str:question_id>/row/<int:number>/",
+        rows.row,
+        name="application_row",
+    ),
+    path("applications/<uuid:draft_id>/reuse/", start.reuse, name="application_reuse"),
     path(
         "applications/<uuid:draft_id>/file/<uuid:attachment_id>/",
         question.file,

@@ -1,5 +1,6 @@
 """The page of a system, of one of its versions, of a body, a concept, an agreement."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,23 +11,26 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from pencere.kernel.clock import local_date
-from pencere.kernel.errors import Missing
+from pencere.kernel.errors import Missing, PencereError
 from pencere.kernel.text import Text
 from pencere.web.country import country
 from pencere.web.middleware.page_cache import page_cache
 from pencere.web.openregister.domain.audience import Audience, may_read, open_part
 from pencere.web.openregister.domain.records import (
     OpenAgreement,
+    OpenService,
     OpenSystem,
     act_names,
     body_names,
     purpose_names,
 )
 from pencere.web.openregister.domain.snapshot import Snapshot, said, snapshot
+from pencere.web.openregister.domain.words import event_names
 from pencere.web.rules import public, rule
 from pencere.web.stateregister.domain import reading
 from pencere.web.stateregister.domain.description import Difference, differences
-from pencere.web.stateregister.domain.exchange_data import read_exchange
+from pencere.web.stateregister.domain.exchange_data import SUBSCRIPTION, ExchangeData, read_exchange
+from pencere.web.stateregister.domain.openapi import document_of
 from pencere.web.stateregister.domain.vocabulary import vocabulary
 from pencere.web.texts import current_language, t, texts
 
@@ -41,13 +45,10 @@ def system(request: HttpRequest, body: str, code: str) -> HttpResponse:
     now = snapshot()
     one = _system(now, f"{body}/{code}")
     facts = {
-        **_described(one, now, one.content),
-        "number": one.version,
+        **_described(one, now, one.content, one.version),
         "is_old": False,
-        "asked_by": [_right(right, now) for right in now.agreements_of(one.id)
-                     if right.provider == one.id and _is_alive(right)],
-        "asks": [_right(right, now) for right in now.agreements_of(one.id)
-                 if right.consumer == one.id and _is_alive(right)],
+        "asked_by": _rights(one, now, "given"),
+        "asks": _rights(one, now, "taken"),
         "history": _history(one),
     }  # fmt: skip
     return render(request, "portal/registry/system.jinja", facts)
@@ -65,8 +66,7 @@ def system_version(request: HttpRequest, body: str, code: str, number: int) -> H
     kept = reading.description_of(reading.system(body, code), number)
     content = open_part("description", kept.content, Audience.PUBLIC)
     facts = {
-        **_described(one, now, content),
-        "number": number,
+        **_described(one, now, content, number),
         "is_old": number != one.version,
         "asked_by": [],
         "asks": [],
@@ -85,11 +85,12 @@ def agreement(request: HttpRequest, key: str) -> HttpResponse:
         raise Missing("stateregister.no_agreement")
     right, language = now.agreements[key], current_language()
     content = right.content
+    wants, holder = _sides(right)
     facts = {
         "right": right,
-        "consumer": now.systems[right.consumer],
-        "provider": now.systems[right.provider],
-        "service": _service_names(right, now),
+        "consumer": now.systems[wants],
+        "provider": now.systems[holder],
+        "service": now.service_names(right.provider, right.service),
         "state": t(f"registry.agreement.state.{_state(right).replace('-', '_')}"),
         "is_alive": _is_alive(right),
         "purposes": [purpose_names(one) for one in content.get("purposes", ())],
@@ -163,23 +164,22 @@ def _stages() -> dict[str, str]:
     return {name: t(f"registry.stage.{name.replace('-', '_')}") for name in names}
 
 
-def _described(one: OpenSystem, now: Snapshot, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what both pages of a system say of a content."""
+def _described(
+    one: OpenSystem, now: Snapshot, content: Mapping[str, Any], number: int
+) -> dict[str, Any]:
+    """Return what both pages of a system say of a content, that of the version `number`."""
     words, exchange = vocabulary(), read_exchange(country())
     persons = content.get("persons", {})
     operator = str(content.get("operator") or one.owner)
     services = [
-        {
-            "names": said(service.get("names", {}), service["code"]),
-            "path": f"/r1/{exchange.instance}/{exchange.member_class}/{one.id}/{service['code']}",
-            "openapi": f"/r1/{exchange.instance}/{exchange.member_class}/{one.id}/getOpenAPI"
-                       f"?serviceCode={service['code']}",
-            "consent": bool(service.get("consent")),
-        }
+        _service(OpenService(one.id, code, said(service.get("names", {}), code), service), number,
+                 exchange)
         for service in content.get("services", ())
+        for code in [service["code"]]
     ]  # fmt: skip
     return {
         "system": one,
+        "number": number,
         "names": said(content.get("names", {}), one.code),
         "purpose": said(content.get("purpose", {}), one.code),
         "stage": _stages()[one.stage],
@@ -200,6 +200,42 @@ def _described(one: OpenSystem, now: Snapshot, content: Mapping[str, Any]) -> di
                       for d in content.get("documents", ())],
         "services": services,
     }  # fmt: skip
+
+
+def _service(of: OpenService, number: int, exchange: ExchangeData) -> dict[str, Any]:
+    path = of.gateway_path(exchange.instance, exchange.member_class)
+    above = path.rpartition("/")[0]
+    schemas = of.content.get("schemas") or {}
+    return {
+        "names": of.names,
+        "path": path,
+        "events": [(name, event_names(name), _pretty(schemas.get(name))) for name in of.events],
+        "operations": [" ".join(one) for one in of.content.get("endpoints", ())],
+        "openapi": f"{above}/getOpenAPI?serviceCode={of.code}",
+        "document": _document(of, number),
+        "consent": bool(of.content.get("consent")),
+    }
+
+
+def _document(of: OpenService, number: int) -> dict[str, Any] | None:
+    """Return the kept OpenAPI document of a service: where it is, and what it says of itself."""
+    if not of.openapi_sha256:
+        return None
+    place = reverse("registry_api_version_openapi", args=[*of.system.split("/"), number, of.code])
+    try:
+        said_there = document_of(of.openapi_sha256)
+    except PencereError:  # kept before documents were checked as they are now
+        return {"address": place, "title": "", "version": "", "operations": []}
+    return {
+        "address": place,
+        "title": said_there.title,
+        "version": said_there.version,
+        "operations": [[one.method, one.path, one.summary] for one in said_there.operations],
+    }
+
+
+def _pretty(schema: Mapping[str, Any] | None) -> str:
+    return "" if schema is None else json.dumps(schema, ensure_ascii=False, indent=1)
 
 
 def _object(thing: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,23 +259,35 @@ def _source(source: Mapping[str, Any], now: Snapshot) -> dict[str, Any]:
     return {"names": found.names, "address": reverse("registry_system", args=key.split("/"))}
 
 
-def _right(right: OpenAgreement, now: Snapshot) -> dict[str, Any]:
-    return {
-        "id": right.id,
-        "consumer": now.systems[right.consumer],
-        "provider": now.systems[right.provider],
-        "service": _service_names(right, now),
-        "purposes": [purpose_names(one) for one in right.content.get("purposes", ())],
-        "until": right.last_day,
-    }
+def _rights(of: OpenSystem, now: Snapshot, side: str) -> list[dict[str, Any]]:
+    """Return what others may ask of a system (`given`), or it of others, by the other system."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for right in now.agreements_of(of.id):
+        wants, holder = _sides(right)
+        mine, other = (holder, wants) if side == "given" else (wants, holder)
+        if mine == of.id and _is_alive(right):
+            found.setdefault(other, []).append(
+                {
+                    "id": right.id,
+                    "service": now.service_names(right.provider, right.service),
+                    "events": [
+                        event_names(path.removeprefix("/"))
+                        for _, path in right.content["endpoints"]
+                    ]
+                    if right.service == SUBSCRIPTION
+                    else [],
+                    "purposes": [purpose_names(one) for one in right.content.get("purposes", ())],
+                    "until": right.last_day,
+                }
+            )
+    return [{"system": now.systems[key], "rights": found[key]} for key in sorted(found)]
 
 
-def _service_names(right: OpenAgreement, now: Snapshot) -> Text:
-    """Return the words of the service; one that the node answers itself has only its code."""
-    for one in now.systems[right.provider].services:
-        if one.code == right.service:
-            return one.names
-    return Text(right.service, right.service, right.service)
+def _sides(right: OpenAgreement) -> tuple[str, str]:
+    """Return who wants something and who has it: events go to the subscriber."""
+    if right.service == SUBSCRIPTION:
+        return right.provider, right.consumer
+    return right.consumer, right.provider
 
 
 def _state(right: OpenAgreement) -> str:

@@ -114,7 +114,7 @@ def _row(edge: Edge, now: Snapshot) -> dict[str, object]:
         "edge": edge,
         "consumer": _names(edge.consumer, now),
         "provider": _names(edge.provider, now),
-        "service": _service(edge, now),
+        "service": now.service_names(edge.provider, edge.service),
         "is_known": edge.consumer in now.systems and edge.provider in now.systems,
         "verdict": t(f"registry.graph.is.{edge.verdict}"),
         "kind": KINDS.get(edge.verdict, ""),
@@ -126,11 +126,3 @@ def _row(edge: Edge, now: Snapshot) -> dict[str, object]:
 def _names(key: str, now: Snapshot) -> Text:
     found = now.systems.get(key)
     return Text(key, key, key) if found is None else found.names
-
-
-def _service(edge: Edge, now: Snapshot) -> Text:
-    found = now.systems.get(edge.provider)
-    for one in () if found is None else found.services:
-        if one.code == edge.service:
-            return one.names
-    return Text(edge.service, edge.service, edge.service)

@@ -6,7 +6,8 @@ from datetime import date
 
 from pencere.kernel.errors import Missing
 from pencere.services.fees import fee_for
-from pencere.services.model import Basis, Definition
+from pencere.services.model.common import Basis
+from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions
 
 

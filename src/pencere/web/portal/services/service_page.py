@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pencere.kernel.clock import local_date
 from pencere.kernel.money import format_amount
 from pencere.services.catalogue import Entry, LifeEvent, PageFee
-from pencere.services.model import Basis, Term, TermUnit
+from pencere.services.model.common import Basis, TermUnit
+from pencere.services.model.definition import Term
 from pencere.web.catalogue.domain.practice import practice_of
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from pencere.documents.code import parse_code
 from pencere.documents.texts import texts as document_texts
-from pencere.documents.validation.report import Report, SignatureReport, Verdict
+from pencere.documents.validation.report import EXCHANGE, Report, SignatureReport, Verdict
 from pencere.documents.validation.trust_store import TrustStore
 from pencere.documents.verify import verify
 from pencere.kernel.dates import format_instant
@@ -132,6 +132,9 @@ def _of_report(report: Report) -> Answer:
         known = _of_document(document, t("verify.good_note"))
         rows = (*known.rows, *seal)
         return Answer(known.light, known.heading, known.note, rows, signatures=shown)
+    if report.verdict is Verdict.VALID and report.form == EXCHANGE:
+        return Answer("green", t("verify.exchange"), t("verify.exchange_note"), seal,
+                      signatures=shown)  # fmt: skip
     if report.verdict is Verdict.VALID:
         return Answer("amber", t("verify.foreign"), "", seal, signatures=shown)
     heading = document_texts("verdicts")[report.verdict.value].in_language(current_language())

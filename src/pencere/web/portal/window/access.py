@@ -15,7 +15,7 @@ from pencere.web.cases.domain import definitions, reading
 from pencere.web.country import country
 from pencere.web.exchange import Purpose, Usage, Usages, gateway
 from pencere.web.people.models.person import Person
-from pencere.web.portal.window.access_days import Access, access_of, by_day
+from pencere.web.portal.window.access_days import PORTAL, Access, access_of, by_day
 from pencere.web.portal.window.data import PURPOSE, personal_registers
 from pencere.web.portal.window.proof import verdict_of
 from pencere.web.rules import rule, signed_in, visit_of
@@ -76,13 +76,14 @@ def proof(request: HttpRequest, subsystem: str, exchange: str) -> HttpResponse:
         "access": access,
         "when": format_instant(access.at, current_language()),
         "usage": usage,
-        "verdict": verdict_of(usage),
+        "verdict": verdict_of(usage, subsystem),
     }
     return render(request, "portal/window/access_proof.jinja", page)
 
 
 def _subsystems() -> list[tuple[str, str]]:
-    return sorted({(one.owner, one.subsystem) for one in personal_registers()})
+    """Return whom to ask: the registers of persons, and the portal itself, which is told events."""
+    return sorted({PORTAL, *((one.owner, one.subsystem) for one in personal_registers())})
 
 
 def _told(person: Person, owner: str, subsystem: str, before: datetime | None) -> Told:

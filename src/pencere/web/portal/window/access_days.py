@@ -14,6 +14,8 @@ from pencere.kernel.errors import PencereError
 from pencere.web.country import country
 from pencere.web.exchange import Usage
 from pencere.web.exchange.registers import registers
+from pencere.web.openregister.domain.words import event_names
+from pencere.web.stateregister.domain.exchange_data import SUBSCRIPTION
 from pencere.web.texts import t
 
 PORTAL = ("idda", "portal")
@@ -97,13 +99,11 @@ def access_of(usage: Usage, subsystem: str, language: str) -> Access:
     Raises:
         ValueError: its time is none.
     """
-    found = registers().get(f"{subsystem}/{usage.service.rpartition('/')[2]}")
     act = country().acts.get(usage.legal_basis)
-    what = found.names.in_language(language) if found is not None else usage.service
     return Access(
         at=as_utc(datetime.fromisoformat(usage.at)),
         who=_who(usage, language),
-        what=t("access.written", register=what) if _wrote(usage) else what,
+        what=_what(usage, subsystem, language),
         why=_purpose(usage.purpose, language),
         basis=act.names.in_language(language) if act is not None else usage.legal_basis,
         note=_note(usage),
@@ -152,6 +152,16 @@ def _who(usage: Usage, language: str) -> str:
         return t("access.by_you")
     # Before bodies were named in exchanges, an officer's look said no more than this.
     return t("access.by_system") if usage.is_automatic else t("access.by_officer")
+
+
+def _what(usage: Usage, subsystem: str, language: str) -> str:
+    service = usage.service.rpartition("/")[2]
+    if service == SUBSCRIPTION:
+        event = event_names(usage.action.rpartition("/")[2])
+        return t("access.told", event=event.in_language(language))
+    found = registers().get(f"{subsystem}/{service}")
+    what = found.names.in_language(language) if found is not None else usage.service
+    return t("access.written", register=what) if _wrote(usage) else what
 
 
 def _wrote(usage: Usage) -> bool:

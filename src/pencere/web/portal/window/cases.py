@@ -13,13 +13,18 @@ from pencere.kernel.dates import format_instant
 from pencere.kernel.errors import Conflict, Missing
 from pencere.services import forms
 from pencere.services.catalogue import Catalogue
-from pencere.services.forms import FieldError, FieldErrors, Upload
-from pencere.services.model import Action, QuestionType, Role
+from pencere.services.forms import FieldError, FieldErrors
+from pencere.services.model.casework import Action
+from pencere.services.model.common import Role
+from pencere.services.model.question import UPLOADS, QuestionType
+from pencere.services.places import Places
 from pencere.web.cases.domain import acting, attachments, reading
+from pencere.web.cases.domain.messages import unread
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case, Draft
 from pencere.web.country import country
 from pencere.web.issued.domain import finding
+from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.shown import answer_shown, shown_fact
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
@@ -147,11 +152,16 @@ def _page(
         "withdraws": _own_action(opened, withdraws=True),
         "comment": _comment(found),
         "reasons": _reasons(opened),
+        "regions": [
+            {"value": code, "label": names.in_language(language)}
+            for code, names in Places.of(country()).regions.items()
+        ],
         "errors": {error.field: error.say.in_language(language) for error in said},
         "summary": [
             {"text": error.say.in_language(language), "name": error.field} for error in said
         ],
         "version": opened.machine.version,
+        "unread": unread(case=found, as_body=False),
         "offers": _offers(opened),
         "reload_s": RELOAD_S,
     }
@@ -162,23 +172,22 @@ def _answer(request: HttpRequest, opened: Opened, asked: str) -> object:
     question = opened.definition.question(asked)
     if question is None:
         raise Missing("question.missing")
-    raw: dict[str, Any] = {name: request.POST.get(name, "") for name in question.fields()}
-    if question.type in {QuestionType.PHOTO, QuestionType.FILE}:
-        given = request.FILES.get(asked)
-        raw = {asked: None}
-        if given is not None:
-            draft = Draft.objects.get(number=opened.case.number)
-            raw[asked] = attachments.add(
+    raw = sent.raw_of(request, question)
+    if question.type in UPLOADS:
+        draft = Draft.objects.get(number=opened.case.number)
+        most = 1 if question.type is not QuestionType.FILES else (question.maximum or 1) + 1
+        taken = [
+            attachments.add(
                 draft=draft,
                 question=question,
                 name=given.name or "",
                 file=given,
                 at=settings.CLOCK.now(),
             )
-    value = forms.clean(question, raw, opened.context)
-    if isinstance(value, Upload):
-        return {name: getattr(value, name) for name in value.__slots__}
-    return value
+            for given in request.FILES.getlist(asked)[-most:]
+        ]
+        raw = {asked: taken if question.type is QuestionType.FILES else next(iter(taken), None)}
+    return forms.clean(question, raw, opened.context)
 
 
 def _version(request: HttpRequest, opened: Opened) -> int:

@@ -12,9 +12,9 @@ from pencere.kernel.errors import Missing
 from pencere.ledger.verify import verify_entry
 from pencere.web.exchange import Usage
 
-# The log in which the providers' node writes what it discloses.
-DATABASE = "gateway_agencies"
-ORIGIN = f"pencere.az/{DATABASE}"
+# The logs in which nodes write what systems disclose: the portal has a node of its own.
+_LOGS = {"portal": "gateway_portal"}
+_OTHERS = "gateway_agencies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,9 @@ class Verdict:
     reason: str = ""
 
 
-def verdict_of(usage: Usage) -> Verdict:
-    """Work the inclusion proof of an access out."""
+def verdict_of(usage: Usage, subsystem: str) -> Verdict:
+    """Work the inclusion proof of an access to a system's data out."""
+    log = _LOGS.get(subsystem, _OTHERS)
     leaf = usage.leaf
     if leaf is None or leaf.get("index") is None or not usage.checkpoint:
         return Verdict("pending")
@@ -41,14 +42,14 @@ def verdict_of(usage: Usage) -> Verdict:
         index=index,
         proof=proof,
         checkpoint=usage.checkpoint,
-        public_key=_public_key(),
-        origin=ORIGIN,
+        public_key=_public_key(log),
+        origin=f"pencere.az/{log}",
     )
     return Verdict("verified") if found.included else Verdict("wrong", found.reason or "")
 
 
-def _public_key() -> ec.EllipticCurvePublicKey:
-    path = settings.INSTALLATION.pki / f"ledger-{DATABASE}.pem"
+def _public_key(log: str) -> ec.EllipticCurvePublicKey:
+    path = settings.INSTALLATION.pki / f"ledger-{log}.pem"
     if not path.exists():
         raise Missing("ledger.key-missing")
     key = load_pem_public_key(path.read_bytes())

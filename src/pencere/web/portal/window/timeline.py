@@ -1,16 +1,20 @@
 """A case as its applicant reads it: the clock, the steps, what happened."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from pencere.kernel.clock import local_date
 from pencere.kernel.dates import format_date, format_instant
 from pencere.services.case import Case as MachineCase
-from pencere.services.model import Definition, State
+from pencere.services.model.casework import State
+from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.models import Case, CaseEvent, Effect
 from pencere.web.cases.models.effect import Status
 from pencere.web.texts import current_language, t, texts
+
+# What gives a term another last day, said with the day.
+NEW_LAST_DAY = ("clock_extended", "clock_resumed", "clock_restarted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,10 @@ def history_of(case: Case, definition: Definition) -> list[dict[str, str]]:
     events = list(CaseEvent.objects.filter(case=case))
     is_open = not definition.states[case.state].final
     arrival = max((e.n for e in events if e.kind == "entered"), default=0)
-    for event in events:
+    for event, version in zip(events, definitions.under_which(case, events), strict=True):
         if is_open and event.n == arrival:
             continue  # the present state stands last
-        label = _said(event, definition)
+        label = _said(event, version)
         if label is not None:
             note = format_instant(event.at, current_language())
             steps.append({"label": label, "note": note, "state": "done"})
@@ -131,9 +135,10 @@ def _said(event: CaseEvent, definition: Definition) -> str | None:
         return None if check is None else t("event.checked", check=check.name.in_language(language))
     if event.kind == "acted" and state is not None:
         action = state.action(event.action)
-        return (
-            None if action is None else t("event.acted", action=action.name.in_language(language))
-        )
+        return t("event.acted", action=action.name.in_language(language)) if action else None
+    if event.facts.get("due") and event.kind in NEW_LAST_DAY:
+        day = format_date(date.fromisoformat(event.facts["due"]), language)
+        return t(f"event.{event.kind}_to", date=day)
     key = f"event.{event.kind}"
     return t(key) if key in texts() and not texts()[key].placeholders else None
 
