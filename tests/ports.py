@@ -5,21 +5,37 @@ that two runs side by side, or somebody's outgoing connection, never meet a serv
 """
 
 import itertools
-import os
 import socket
+from collections.abc import Iterator
+from functools import cache
 
-_FIRST, _BLOCK, _BLOCKS = 10_000, 200, 110
-_block = _FIRST + os.getpid() % _BLOCKS * _BLOCK
-_ports = itertools.cycle(range(_block, _block + _BLOCK))
+_FIRST, _BLOCK, _BLOCKS = 10_000, 400, 55
 
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
-    for port in itertools.islice(_ports, _BLOCK):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    for port in itertools.islice(_ports(), _BLOCK):
+        if (probe := _bound(port)) is not None:
+            probe.close()
             return port
     raise RuntimeError("no free port")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    """Take a block: whoever has its first port bound has it, until the process ends."""
+    for first in range(_FIRST, _FIRST + _BLOCK * _BLOCKS, _BLOCK):
+        if (lock := _bound(first)) is not None:
+            lock.detach()  # else it is closed with the object
+            return itertools.cycle(range(first + 1, first + _BLOCK))
+    raise RuntimeError("no free block of ports")
+
+
+def _bound(port: int) -> socket.socket | None:
+    made = socket.socket()
+    try:
+        made.bind(("127.0.0.1", port))
+    except OSError:
+        made.close()
+        return None
+    return made

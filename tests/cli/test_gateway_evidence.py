@@ -76,7 +76,10 @@ def test_a_month_is_archived_under_traffic_and_each_exchange_of_it_still_proved(
     thread = threading.Thread(target=load)
     thread.start()
     try:
+        world.wait(lambda: statuses.total() > 0)
+        before = statuses.total()
         code, said = world.told(*RUN, "--json", environment=bucket.environment)
+        meanwhile = statuses.total() - before
     finally:
         ending.set()
         thread.join()
@@ -84,7 +87,7 @@ def test_a_month_is_archived_under_traffic_and_each_exchange_of_it_still_proved(
     assert code == 0, said
     told = {role: (one["archived"], one["dropped"]) for role, one in json.loads(said).items()}
     assert told == {PORTAL: ([month], [month]), AGENCIES: ([month], [month])}
-    assert (set(statuses), statuses[200] > 10) == ({200}, True)
+    assert (set(statuses), meanwhile > 0) == ({200}, True)
     assert left(world, "month-1") == [0, 0]
     gone = f"select to_regclass('gateway.request_{month.replace('-', '_')}')"
     assert [world.rows(name, gone) for name in DATABASES] == [[(None,)], [(None,)]]
@@ -109,6 +112,8 @@ def test_a_month_is_archived_under_traffic_and_each_exchange_of_it_still_proved(
 def test_an_archiver_that_is_killed_at_any_step_is_finished_by_the_next(world, bucket):
     numbers = ("killed-1", "killed-2", "killed-3")
     world.exchanged(*numbers)
+    # Whoever makes a container has the statuses kept; else the node looks every four hours.
+    evidence(world, numbers[0], "--node", AGENCIES)
     month = world.closed(*numbers)
     command = (*RUN, "--node", AGENCIES)
     steps = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from pencere.cli.__main__ import main
 from pencere.countries import az
@@ -35,6 +36,12 @@ def test_a_service_is_begun_checked_tried_shown_and_drawn(folder: str, capfd: Ca
     shown = service("preview", "parking-permit", "--lang", "en", "--on", "2026-12-31", "--json")
     drawn = service("export-bpmn", "parking-permit")
 
+    lived = service("simulate", "parking-permit", "days=5", "officer=grant", "--json")
+    moments = [(one["day"], one["state"], one["left"]) for one in json.loads(lived[1])]
+    assert (lived[0], moments) == (
+        0,
+        [("2026-11-02", "review", 10), ("2026-11-07", "granted", None)],
+    )
     assert begun == (0, f"{folder}/services/parking-permit\n")
     assert (checked[0], json.loads(checked[1])) == (0, [])
     (result,) = json.loads(tried[1])
@@ -43,6 +50,50 @@ def test_a_service_is_begun_checked_tried_shown_and_drawn(folder: str, capfd: Ca
     assert (shown[0], json.loads(shown[1])["id"]) == (0, "parking-permit")
     assert drawn[0] == 0
     assert ElementTree.fromstring(drawn[1].strip()).tag.endswith("}definitions")
+
+
+def test_a_version_is_compared_carried_and_put_back(
+    folder: str, capfd: Capture, tmp_path: Path
+) -> None:
+    def service(*words: str, country: str = folder) -> tuple[int, str]:
+        code = main(["service", *words, "--country", country])
+        return code, capfd.readouterr().out
+
+    assert service("new", "boat-permit", "--authority", "ayna")[0] == 0
+    place = Path(folder) / "services" / "boat-permit"
+    older = place / "versions" / "1" / "boat-permit"
+    shutil.copytree(place, older)
+    file = place / "service.yaml"
+    file.write_text(
+        file.read_text("utf-8")
+        .replace("version: 1", "version: 2")
+        .replace("maximum: 1000", "maximum: 500"),
+        "utf-8",
+    )
+    packed = str(tmp_path / "boat.zip")
+    told = service("diff", "boat-permit", "--json")
+    said = service("diff", "boat-permit", "--lang", "en")
+    out = service("export", "boat-permit", packed)
+    again = service("export", "boat-permit", packed)
+    back = service("import", packed)
+    unknown = service("diff", "boat-permit", "--from", "7")
+    drawing = tmp_path / "case.bpmn"
+    drawing.write_text(service("export-bpmn", "boat-permit")[1], "utf-8")
+    case = service("import-bpmn", str(drawing))
+    schema = service("schema", "service")
+
+    assert json.loads(told[1]) == {
+        "from": 1, "to": 2,
+        "changes": [
+            {"place": "questions.request.maximum", "kind": "changed", "before": 1000, "after": 500}
+        ],
+        "drafts": [{"about": "request", "fate": "check_again"}], "cases": [],
+    }  # fmt: skip
+    assert said[1].splitlines()[0] == "version 1 -> 2: 1 changes"
+    assert (out[0], again[0], back) == (0, 3, (0, f"{place}\n"))
+    assert unknown[0] == 3
+    assert yaml.safe_load(case[1])["case"]["initial"] == "review"
+    assert json.loads(schema[1])["title"] == "A service"
 
 
 def test_a_case_that_goes_otherwise_fails_the_command_and_is_named(

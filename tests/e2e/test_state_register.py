@@ -174,7 +174,6 @@ def test_a_proposed_system_may_ask_once_both_have_signed(  # noqa: PLR0915 - one
     accord = proposer.url
     proposer.goto(f"{accord}edit/")
     proposer.locator("[name=purposes][value=identify]").check()
-    proposer.locator("[name=legal_bases][value=ferdi-melumatlar-haqqinda]").check()
     for field in ("fin", "family", "given"):
         proposer.locator(f"[name=fields][value={field}]").check()
     axe(proposer)

@@ -19,7 +19,7 @@ COMMANDS = {
     "doctor": "check that everything works",
     "serve": "run one role in the foreground",
     "service": "author a service: list, check, test, preview, new, export-bpmn",
-    "register": "registers: list, check, new, load, verify",
+    "register": "registers: list, check, new, load, verify, events",
     "search": "search the catalogue of services as the portal does",
     "sign": "sign files: PDF, CAdES, ASiC-E, XAdES; key in a file, a card or remote",
     "verify": "verify a signed document",
@@ -85,7 +85,7 @@ def in_words(error: PencereError) -> str:
     if isinstance(error, Misconfigured):
         facts = error.facts
         return (
-            f"a setting is wrong\n  file:    {facts['file']}\n  key:     {facts['key']}\n"
+            f"a setting is wrong\n  file:    {error.place}\n  key:     {facts['key']}\n"
             f"  value:   {facts['value']}\n  example: {facts['example']}"
         )
     lines = [error.code]

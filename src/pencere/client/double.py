@@ -154,12 +154,12 @@ class Node:
 
     def _event(self, rest: str, request: httpx.Request) -> httpx.Response:
         path, _, query = rest.partition("?")
-        kind, _, verb = path.partition("/")
-        told = self.told.setdefault(unquote(kind), [])
+        kind = path.removesuffix("/acknowledged")
+        told = self.told.setdefault(kind, [])
         if request.method == "GET":
             after = int(dict(parse_qsl(query)).get("after", "0"))
             return json({"events": [one for one in told if one["number"] > after]})
-        if verb == "acknowledged":
+        if path != kind:
             return json({})
         told.append(
             {
@@ -171,7 +171,7 @@ class Node:
                 "data": json_module.loads(request.content),
             }
         )
-        return json({"type": unquote(kind), **told[-1]}, 202)
+        return json({"type": kind, **told[-1]}, 202)
 
     def _serve(self, identifier: str, path: str, request: httpx.Request) -> httpx.Response:
         service = self._services.get(identifier)

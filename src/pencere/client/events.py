@@ -89,4 +89,5 @@ def read(answer: Answer) -> tuple[Event, ...]:
 
 
 def _target(type_: str) -> str:
-    return f"/events/{quote(type_, safe='')}"
+    # The whole name of a type, an identifier, stands in the address as it is written.
+    return f"/events/{quote(type_, safe='/%')}"

@@ -8,11 +8,12 @@ from pencere.countries.country import Country
 from pencere.gateway.node_file import write_node_file
 from pencere.ops.installation import Installation
 from pencere.registers.lint import load_registers
-from pencere.web.stateregister.domain.exchange_data import read_exchange
+from pencere.web.stateregister.domain.exchange_data import SUBSCRIPTION, read_exchange
 
 PORTAL = "AZ/GOV/idda/portal"
 TIMEOUT_S = 10
-CONSUMERS = ("dma/employment", "mia/inquiry")
+# The node's own name, when it asks whether a person consented; nobody signs in under it.
+NODE = "azintelecom/gateway"
 
 
 def served(country: Country) -> dict[str, list[str]]:
@@ -31,7 +32,7 @@ def write_node_files(installation: Installation, country: Country) -> None:
     for node in NODES:
         write_node_file(
             installation.run / f"{node.role}.json",
-            clients=_clients(installation, node, _publishers(country)),
+            clients=_clients(installation, node, _speaking(country)),
             services={
                 subsystem: {
                     "url": f"{installation.address('registers')}/v1/{subsystem.rpartition('/')[2]}",
@@ -46,21 +47,24 @@ def write_node_files(installation: Installation, country: Country) -> None:
         )
 
 
-def _publishers(country: Country) -> tuple[str, ...]:
-    """Return the systems whose registers publish events."""
-    found = {
+def _speaking(country: Country) -> list[str]:
+    """Return the systems that ask, publish events, or fetch those they are subscribed to."""
+    agreements = read_exchange(country).agreements
+    asking = {one.consumer for one in agreements}
+    told = {one.provider for one in agreements if one.service_code == SUBSCRIPTION}
+    publishing = {
         f"{one.owner}/{one.code.partition('/')[0]}"
         for one in load_registers(country).values()
         if one.events
     }
-    return tuple(sorted(found))
+    return sorted((asking | told | publishing) - {NODE})
 
 
-def _clients(installation: Installation, node: Node, publishers: tuple[str, ...]) -> dict[str, str]:
+def _clients(installation: Installation, node: Node, speaking: list[str]) -> dict[str, str]:
     if node.role == "gateway-portal":
         return {PORTAL: installation.secret("client/portal")}
-    # Systems of the demonstration that ask and are not asked, and registers that publish.
     return {
         f"AZ/GOV/{system}": installation.secret(f"client/{system.replace('/', '-')}")
-        for system in (*CONSUMERS, *publishers)
+        for system in speaking
+        if f"AZ/GOV/{system}" != PORTAL
     }

@@ -41,4 +41,9 @@ def boot(installation: Installation, progress: Progress, *, people: int) -> None
         outcome.append(f"{count} persons have both")
     with step(progress, "State register and directory") as outcome:
         web.prepare(installation)
+        newer = web.newer_data()
         outcome.append(f"version {web.publish_directory(installation, nodes)}")
+        if newer:
+            outcome.append(f"{len(newer)} differences from the country's files")
+    for line in newer:
+        progress.say(f"  {line}")

@@ -16,7 +16,7 @@ from pencere.countries.country import Country
 from pencere.kernel.clock import SystemClock
 from pencere.ops.installation import Installation
 from pencere.web.classifiers.interfaces import load_country as load_classifiers
-from pencere.web.stateregister.interfaces import publish
+from pencere.web.stateregister.interfaces import newer_data_lines, publish
 
 
 def set_up() -> None:
@@ -78,6 +78,12 @@ def publish_directory(installation: Installation, nodes: Sequence[NodeCertificat
         file=installation.run / "directory.jws",
         clock=SystemClock(),
     )
+
+
+def newer_data() -> list[str]:
+    """Return what the country's files say otherwise than the register; none before founding."""
+    set_up()
+    return newer_data_lines()
 
 
 def _waiting() -> list[str]:

@@ -7,8 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from pencere.cli.doctor.certificates import check_certificates
+from pencere.cli.doctor.country_files import check_country_files
 from pencere.cli.doctor.databases import check_databases
+from pencere.cli.doctor.events import check_events
+from pencere.cli.doctor.payments import check_payments
 from pencere.cli.doctor.processes import check_processes
+from pencere.cli.doctor.uploads import check_uploads
 from pencere.cli.options import installation_of, parser
 from pencere.kernel.clock import SystemClock
 from pencere.ops.health import Check
@@ -47,4 +51,8 @@ def examine(installation: Installation) -> Iterator[Check]:
         return
     yield from check_processes(installation)
     yield from check_databases(installation)
+    yield from check_country_files()
+    yield from check_events(installation, SystemClock())
+    yield from check_payments(installation, SystemClock())
+    yield from check_uploads(installation)
     yield from check_certificates(installation, SystemClock())

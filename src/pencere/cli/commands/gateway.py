@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from pencere.cli.boot.gateway import PORTAL
-from pencere.cli.commands import gateway_evidence, gateway_join, gateway_why
+from pencere.cli.commands import gateway_dead, gateway_evidence, gateway_join, gateway_why
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.soak import large
 from pencere.cli.soak import run as soak
@@ -40,11 +40,13 @@ def run(arguments: Sequence[str]) -> int:
             ("sandbox", "run both nodes with a directory from a file"),
             ("explain", "say by which agreement a request is allowed, or why it is refused"),
             ("why", "say what the nodes kept of a refusal, by the number in its answer"),
+            *gateway_dead.ACTIONS,
             *gateway_join.ACTIONS,
             ("soak", "load two nodes, kill at random, and prove that nothing was lost or doubled"),
             *gateway_evidence.ACTIONS,
         ],
     )
+    gateway_dead.add_options(actions)
     gateway_join.add_options(actions)
     soaked = actions["soak"]
     soaked.add_argument("--minutes", default="10", metavar="N", help="default: 10")
@@ -82,6 +84,8 @@ def run(arguments: Sequence[str]) -> int:
         "token": gateway_join.token,
         "join": gateway_join.join,
         "why": gateway_why.why,
+        "dead": gateway_dead.dead,
+        "again": gateway_dead.again,
         "explain": _explain,
     }
     if given.action in of_installation:

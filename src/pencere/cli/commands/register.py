@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
+from pencere.cli.commands import register_events
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -24,6 +25,7 @@ def run(arguments: Sequence[str]) -> int:
             ("new", "begin a definition"),
             ("load", "load the invented population, once"),
             ("verify", "read every version: is it what was written"),
+            *register_events.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -31,7 +33,10 @@ def run(arguments: Sequence[str]) -> int:
     actions["load"].add_argument("--people", type=int, default=2000, metavar="N")
     actions["list"].add_argument("--json", action="store_true", help="for machines")
     actions["check"].add_argument("--country", metavar="DIR", help="another country's folder")
+    register_events.add_options(actions)
     given = options.parse_args(arguments)
+    if given.action in dict(register_events.ACTIONS):
+        return register_events.run(given)
     match given.action:
         case "list":
             return _list(as_json=given.json)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
+from pencere.cli.commands import service_simulate, service_versions
 from pencere.cli.options import parser, subparsers
 from pencere.countries.country import Country
 from pencere.kernel.clock import SystemClock, local_date
@@ -24,9 +25,12 @@ _ACTIONS = (
     ("preview", "show a service as the applicant meets it"),
     ("new", "begin a service that passes its own checks"),
     ("export-bpmn", "draw the case as BPMN 2.0, for people to look at"),
+    service_simulate.ACTION,
+    *service_versions.ACTIONS,
 )
 _SEVERAL = ("check", "test")
 _ONE = ("preview", "export-bpmn")
+_FOR_MACHINES = ("list", "check", "test", "preview", "simulate", "diff")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,16 +39,19 @@ def run(arguments: Sequence[str]) -> int:
     actions = subparsers(options, _ACTIONS)
     for name, action in actions.items():
         action.add_argument("--country", metavar="DIR", help="another country's folder")
-        if name not in {"new", "export-bpmn"}:
+        if name in _FOR_MACHINES:
             action.add_argument("--json", action="store_true", help="for machines")
         if name in _SEVERAL:
             action.add_argument("services", nargs="*", metavar="ID-OR-FOLDER", help="default: all")
         if name in _ONE:
             action.add_argument("service", metavar="ID-OR-FOLDER")
+        if name in {*_ONE, "simulate", "diff"}:
             action.add_argument("--lang", choices=LANGUAGES, default=LANGUAGES[0])
     actions["preview"].add_argument("--on", metavar="DATE", help="2026-12-31; default: today")
     actions["new"].add_argument("service", metavar="ID")
     actions["new"].add_argument("--authority", required=True, metavar="BODY", help="of bodies.yaml")
+    service_simulate.add_arguments(actions["simulate"])
+    service_versions.add_arguments(actions)
     given = options.parse_args(arguments)
     country = Country.load_folder(Path(given.country)) if given.country else Country.load("az")
     done: dict[str, Callable[[argparse.Namespace, Country], int]] = {
@@ -54,6 +61,12 @@ def run(arguments: Sequence[str]) -> int:
         "preview": _preview,
         "new": _new,
         "export-bpmn": _export,
+        "simulate": service_simulate.run,
+        "diff": service_versions.diff,
+        "export": service_versions.export,
+        "import": _import,
+        "import-bpmn": service_versions.from_bpmn,
+        "schema": service_versions.print_schema,
     }
     return done[given.action](given, country)
 
@@ -61,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 def in_words(finding: Finding) -> str:
     """Say a finding: which file, key and value, what is wrong, what would be right."""
     return (
-        f"{finding.file}\n  key:     {finding.key}\n  value:   {finding.value}\n"
+        f"{finding.file}:{finding.line}\n  key:     {finding.key}\n  value:   {finding.value}\n"
         f"  wrong:   {finding.message}\n  example: {finding.example}"
     )
 
@@ -81,7 +94,7 @@ def _list(given: argparse.Namespace, country: Country) -> int:
 def _check(given: argparse.Namespace, country: Country) -> int:
     findings = commands.check(given.services, country)
     if given.json:
-        keys = ("file", "key", "value", "message", "example")
+        keys = ("file", "line", "key", "value", "message", "example")
         _print([{key: str(getattr(each, key)) for key in keys} for each in findings])
     else:
         for finding in findings:
@@ -177,6 +190,13 @@ def _export(given: argparse.Namespace, country: Country) -> int:
     definition = commands.definition_of(given.service, country)
     sys.stdout.buffer.write(export_bpmn(definition, given.lang) + b"\n")
     return 0
+
+
+def _import(given: argparse.Namespace, country: Country) -> int:
+    code, findings = service_versions.import_(given, country)
+    for finding in findings:
+        print(in_words(finding))
+    return code
 
 
 def _print(value: object) -> None:

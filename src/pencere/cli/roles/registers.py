@@ -18,8 +18,8 @@ def create() -> Starlette:
     from pencere.cli.roles.ledger import start_sequencer  # noqa: PLC0415
     from pencere.countries.country import Country  # noqa: PLC0415
     from pencere.registers.app import Config, create_app  # noqa: PLC0415
+    from pencere.registers.event_port import EventPort  # noqa: PLC0415
     from pencere.registers.lint import load_registers  # noqa: PLC0415
-    from pencere.registers.outbox import EventPort  # noqa: PLC0415
 
     sequencer = start_sequencer(installation, "registers")
     country = Country.load("az")
