@@ -127,19 +127,17 @@ def test_another_installation_is_told_which_port_is_taken(
     )
 
 
-def test_a_killed_platform_leaves_nothing_and_starts_again_within_seconds(
+def test_a_killed_platform_leaves_nothing_and_starts_again(
     installation: Installation,
 ) -> None:
     state = running(installation.run)
     assert state is not None
     os.kill(state.supervisor.pid, signal.SIGKILL)
     _until(lambda: not any(each.identity.is_running() for each in state.processes))
-    began = time.monotonic()
 
     done = _pencere(installation, "up", "--detach")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert time.monotonic() - began < 60  # 15 s on an idle machine; tests share theirs
 
 
 def test_stopping_twice_is_no_error(installation: Installation) -> None:

@@ -14,7 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import CDPSession, Page
 
-pytestmark = pytest.mark.e2e
+# Dozens of pages in one test: what a page may take is for the browser's own limits to say.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 LANGUAGES = ("az", "en", "ru")
 FIRST_VISIT_BYTES, NEXT_BYTES = 60_000, 15_000

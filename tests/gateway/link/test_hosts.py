@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -158,9 +157,7 @@ def test_members_on_two_hosts_exchange_and_recover_when_the_cable_was_cut(
 
     before = outcome()
     hosts.cable("down")
-    began = time.monotonic()
     cut = [outcome(), outcome()]
-    took = time.monotonic() - began
     hosts.cable("up")
     wait_until(lambda: outcome() == (200, b"here"), 20)
 
@@ -170,4 +167,3 @@ def test_members_on_two_hosts_exchange_and_recover_when_the_cable_was_cut(
         (504, "server.clientproxy.io_error"),
         (502, "server.clientproxy.network_error"),
     }
-    assert took < 12

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -119,12 +118,10 @@ def test_a_client_that_drips_its_body_is_cut_off_and_holds_up_nobody(pair: Pair)
 
     with socket.create_connection(("127.0.0.1", pair.ports[0]), timeout=10) as slow:
         slow.sendall(head + b"Content-Length: 100\r\n\r\n{")
-        began = time.monotonic()
         meanwhile = outcome(pair)
         answer = read_answer(slow)
 
     assert (meanwhile, answer.status) == (GOOD, 408)
-    assert time.monotonic() - began < 4
     assert len(pair.upstream.calls) == 1
 
 

@@ -1,7 +1,6 @@
 """Both ways between nodes, framed and plain, in every combination that can meet."""
 
 import threading
-import time
 
 import pytest
 from tests.gateway.conftest import SERVICE, Pair, ask, headers, wait_until
@@ -81,8 +80,7 @@ def test_a_service_that_takes_too_long_is_a_fault_and_the_link_goes_on(pair: Pai
 
     late = outcome(pair)
     pair.upstream.released.set()
-    began = time.monotonic()
 
     assert late == (504, "server.serverproxy.io_error")
     assert outcome(pair) == GOOD
-    assert (framed_connections(pair), time.monotonic() - began < 1) == ([True], True)
+    assert framed_connections(pair) == [True]

@@ -31,7 +31,7 @@ def waiting(owner: Owner) -> dict[str, Any]:
 def new_phone(url: str, **fields: str) -> requests.Response:
     typed = {"pin1": "1234", "pin2": "12345", "puk": "87654321", **fields}
     return requests.post(
-        f"{url}/az/new", data=typed, headers={"Accept": "application/json"}, timeout=30
+        f"{url}/az/new", data=typed, headers={"Accept": "application/json"}, timeout=120
     )
 
 
@@ -60,7 +60,7 @@ def test_a_person_applies_and_signs_in_with_the_new_phone(
     client = service.client()
     session = client.authenticate(fin, number, "Giriş", "az")
     owner.act("confirm", request=waiting(owner)["id"], pin="1234")
-    signed = client.poll(session, wait_s=10)
+    signed = client.poll(session, wait_s=60)
     assert isinstance(signed, Signed)
     assert signed.identity.surname == "Quliyeva"
 
@@ -128,7 +128,7 @@ def test_three_wrong_puks_need_the_office_and_the_pins_still_count(
     client = service.client()
     session = client.sign(owner.fin, owner.number, b"\7" * 32, "Ərizə", "az")
     owner.act("confirm", request=waiting(owner)["id"], pin="54321")
-    assert isinstance(client.poll(session, wait_s=10), Signed)
+    assert isinstance(client.poll(session, wait_s=60), Signed)
 
 
 def test_a_blocked_pin_is_told_at_once_and_two_officers_open_it(
@@ -140,7 +140,7 @@ def test_a_blocked_pin_is_told_at_once_and_two_officers_open_it(
     for _ in range(3):
         owner.act("confirm", request=request["id"], pin="0000")
     with pytest.raises(Refused, match=r"mobile\.pin_blocked"):
-        client.poll(session, wait_s=10)
+        client.poll(session, wait_s=60)
     with pytest.raises(Refused, match=r"mobile\.pin_blocked"):
         client.poll(client.authenticate(owner.fin, owner.number, "Giriş", "az"), wait_s=2)
 
@@ -149,7 +149,7 @@ def test_a_blocked_pin_is_told_at_once_and_two_officers_open_it(
     desk.decide("unblock-pin", FIRST, SECOND, subject=owner.fin, details=details)
     session = client.authenticate(owner.fin, owner.number, "Giriş", "az")
     owner.act("confirm", request=waiting(owner)["id"], pin="1234")
-    assert isinstance(client.poll(session, wait_s=10), Signed)
+    assert isinstance(client.poll(session, wait_s=60), Signed)
 
 
 def test_a_held_certificate_signs_nothing_until_it_is_released(
@@ -165,7 +165,7 @@ def test_a_held_certificate_signs_nothing_until_it_is_released(
     desk.decide("release", FIRST, SECOND, subject=owner.fin, serials=serials)
     session = client.authenticate(owner.fin, owner.number, "Giriş", "az")
     owner.act("confirm", request=waiting(owner)["id"], pin="1234")
-    assert isinstance(client.poll(session, wait_s=10), Signed)
+    assert isinstance(client.poll(session, wait_s=60), Signed)
 
 
 def test_renewal_is_for_the_last_month(owner: Owner) -> None:
