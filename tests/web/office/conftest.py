@@ -116,7 +116,8 @@ def gateway(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
         yield client
 
 
-_fins = itertools.count(10)
+# Two characters of a personal number, a thousand of them.
+_fins = map("".join, itertools.product("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ", repeat=2))
 
 
 @pytest.fixture
