@@ -106,7 +106,8 @@ class Event:
     """Something that happened, for the timeline.
 
     `kind`: submitted, entered, checked, acted, proposed, declined, clock_started, clock_paused,
-    clock_resumed, clock_restarted, timer, silence.
+    clock_resumed, clock_restarted, timer, silence. `grounds` is what a condition was laid against
+    (`explaining.grounds_of`); it holds personal data, `facts` does not.
     """
 
     kind: str
@@ -115,6 +116,7 @@ class Event:
     by: str | None = None
     action: str | None = None
     facts: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    grounds: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from pencere.services.case import (
     check_definition,
 )
 from pencere.services.clock import LegalClock, end_of_term
+from pencere.services.explaining import grounds_of
 from pencere.services.expressions import holds
 from pencere.services.model.casework import Action, CheckKind, State
 from pencere.services.model.common import Role
@@ -308,8 +309,11 @@ class _Run:
         by: str | None = None,
         action: str | None = None,
         facts: Mapping[str, object] = MappingProxyType({}),
+        grounds: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
-        event = Event(kind, self.case.state, self.at, by, action, MappingProxyType(dict(facts)))
+        event = Event(
+            kind, self.case.state, self.at, by, action, MappingProxyType(dict(facts)), grounds
+        )
         self.events = (*self.events, event)
 
     def start_clock(self) -> None:
@@ -325,10 +329,15 @@ class _Run:
         self.completed = action.by is Role.APPLICANT
         self.enter(action.to, asks=action.ask_applicant)
 
-    def answer(self, check: str, outcome: Outcome) -> None:
+    def answer(
+        self,
+        check: str,
+        outcome: Outcome,
+        grounds: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         checks = MappingProxyType({**self.case.checks, check: outcome})
         self.case = replace(self.case, checks=checks)
-        self.note("checked", facts={"check": check, "outcome": outcome.value})
+        self.note("checked", facts={"check": check, "outcome": outcome.value}, grounds=grounds)
 
     def enter(self, state_id: str, *, asks: tuple[str, ...] = ()) -> None:
         self.steps += 1
@@ -350,7 +359,8 @@ class _Run:
         for check in state.checks:
             if check.kind is CheckKind.CONDITION and check.that is not None:
                 passed = holds(check.that, self.context)
-                self.answer(check.id, Outcome.PASSED if passed else Outcome.FAILED)
+                grounds = grounds_of(self.definition, check, self.context)
+                self.answer(check.id, Outcome.PASSED if passed else Outcome.FAILED, grounds)
         self.join()
 
     def join(self) -> None:

@@ -15,6 +15,7 @@ from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, definitions, housekeeping, reading
 from pencere.web.cases.models import Attachment, Case, Effect, Supplement
 from pencere.web.people.models import Person
+from pencere.web.portal.window.explained import explained
 
 PHOTO = {
     "id": "00000000-0000-4000-8000-000000000002", "name": "b.jpg", "media_type": "image/jpeg",
@@ -140,7 +141,13 @@ def test_an_applicant_who_does_not_answer_lets_the_application_lapse(
     happened = [housekeeping.tick(case_id=mending.pk, at=clock.now()) for _ in range(2)]
 
     assert happened == [True, False]
-    assert Case.objects.get(pk=mending.pk).state == "lapsed"
+    lapsed = Case.objects.get(pk=mending.pk)
+    why = explained(reading.open_case(lapsed, at=clock.now()), Role.APPLICANT)
+    assert lapsed.state == "lapsed"
+    assert [(step.passed, step.rule) for step in why] == [
+        (None, "«Sizdən düzəliş gözlənilir» mərhələsi üçün verilən vaxt bitdi.")
+    ]
+    assert why[0].laws
 
 
 @pytest.fixture

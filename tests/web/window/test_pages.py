@@ -115,6 +115,28 @@ def test_an_answer_leads_on_and_sending_twice_is_one_case(
     assert "Müraciətiniz qəbul edildi" in case.content.decode()
 
 
+def test_what_the_system_decided_says_its_rule_its_law_and_what_the_register_said(
+    person: Person, sign_in: Callable[..., Client], registers: Registers
+) -> None:
+    browser = sign_in(person)
+    page = browser.get("/az/apply/residence-certificate/").headers["location"]
+    check = browser.post(page, {"presented_to": "bank"}).headers["location"]
+    check = browser.get(check).headers.get("location", check)
+    address = browser.post(check).headers["location"].partition("?")[0]
+
+    said = [
+        browser.get(address.replace("/az/", f"/{one}/")).content.decode() for one in ("az", "en")
+    ]
+
+    assert "Bu qərar necə verildi" in said[0]
+    for words in (
+        "How this was decided", "A certificate is issued over a registration in force.",
+        "Law on Registration at the Place of Residence and Stay",
+        "version 1 of the record, in force since",
+    ):  # fmt: skip
+        assert words in said[1]
+
+
 def test_another_persons_application_is_not_there(
     make_person: Callable[..., Person], sign_in: Callable[..., Client], registers: Registers
 ) -> None:

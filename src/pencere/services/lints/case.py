@@ -171,6 +171,21 @@ def _decisions(definition: Definition, _: Surroundings) -> Iterator[Problem]:
                 )
 
 
+def _alone(definition: Definition, _: Surroundings) -> Iterator[Problem]:
+    """Where a condition ends the case, no person decides: it says its rule and its law."""
+    states = definition.states
+    for state in states.values():
+        for index, check in enumerate(state.checks):
+            ends = (states.get(target or "") for target in (check.failed, state.then))
+            if check.kind is not CheckKind.CONDITION or not any(end and end.final for end in ends):
+                continue
+            key = f"case.states.{state.id}.checks.{index}"
+            if check.rule is None:
+                yield f"{key}.rule", None, "decides alone: say by which rule", "{az, en, ru}"
+            if check.basis is None:
+                yield f"{key}.basis", None, "decides alone: say by which law", "{act, article}"
+
+
 def _effects(definition: Definition, _: Surroundings) -> Iterator[Problem]:
     for state in definition.states.values():
         earlier: list[str] = []
@@ -212,5 +227,6 @@ CASE_RULES: tuple[Rule, ...] = (
     _circles,
     _clock,
     _decisions,
+    _alone,
     _effects,
 )

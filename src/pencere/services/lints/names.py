@@ -25,6 +25,11 @@ def _acts(definition: Definition, around: Surroundings) -> Iterator[Problem]:
     named = [(f"basis.{i}.act", basis.act) for i, basis in enumerate(definition.basis)]
     named += [(f"facts.{fact.id}.basis", fact.basis) for fact in definition.facts]
     for state in definition.states.values():
+        named += [
+            (f"case.states.{state.id}.checks.{index}.basis.act", check.basis.act)
+            for index, check in enumerate(state.checks)
+            if check.basis is not None
+        ]
         for action in state.actions:
             named += [
                 (f"case.states.{state.id}.actions.{action.id}.reasons", reason.basis.act)

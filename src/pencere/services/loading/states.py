@@ -49,6 +49,8 @@ def _check(node: Node) -> Check:
         name=node.words("name"),
         that=node.maybe_expression("that"),
         failed=node.text("failed"),
+        rule=node.maybe_words("rule"),
+        basis=read_basis(node.node("basis")) if node.has("basis") else None,
     )
 
 

@@ -29,13 +29,18 @@ class EffectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look at a submitted application. `failed` is the state a failure leads to."""
+    """One look at a submitted application. `failed` is the state a failure leads to.
+
+    Where a condition decides without a person, `rule` says it in words and `basis` is its law.
+    """
 
     id: str
     kind: CheckKind
     name: Text
     that: Expression | None
     failed: str
+    rule: Text | None = None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def store(  # noqa: PLR0913, a transition is all of these
 ) -> None:
     """Store a transition of a case, in the caller's transaction.
 
-    `words` (a comment, what registers said to the officer) are sealed into the event of the act.
+    `words` (a comment, what registers said to the officer) are sealed into the event of the act,
+    the grounds of a condition into that of the check.
 
     Raises:
         Conflict: "case.changed": somebody else was first. The caller's transaction must end.
@@ -94,6 +95,9 @@ def add_events(
     for n, event in enumerate(events, start=(last or 0) + 1):
         person = by.person if event.by is not None else None
         has_words = words and event.kind in {"acted", "proposed", "declined", "clock_extended"}
+        sealed = (
+            words if has_words else {"grounds": _plain(event.grounds)} if event.grounds else None
+        )
         rows.append(
             CaseEvent(
                 case=case,
@@ -105,7 +109,7 @@ def add_events(
                 by_role=by.role.value if person is not None else Role.SYSTEM.value,
                 by=person,
                 facts=_plain(event.facts),
-                words_sealed=seal(words, case.id.bytes) if has_words else None,
+                words_sealed=seal(sealed, case.id.bytes) if sealed else None,
             )
         )
     CaseEvent.objects.bulk_create(rows)

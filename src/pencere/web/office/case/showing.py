@@ -11,6 +11,7 @@ from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Refused, Unavailable
 from pencere.services.case import Actor
 from pencere.services.extending import may_extend
+from pencere.services.model.common import Role
 from pencere.web.cases.domain import acting, reading
 from pencere.web.cases.domain.messages import unread
 from pencere.web.cases.domain.reading import Opened
@@ -24,6 +25,7 @@ from pencere.web.office.case.taking import colleagues
 from pencere.web.office.terms import state_name, term_left, term_story
 from pencere.web.office.who import case_for, caseworker, decides_at, heads
 from pencere.web.people.domain.visit import Visit
+from pencere.web.portal.window.explained import explained
 from pencere.web.rules import rule, visit_of
 from pencere.web.texts import current_language, t
 
@@ -82,6 +84,7 @@ def _sheet(opened: Opened, *, at: datetime) -> dict[str, object]:
         "hidden": sources.for_body(opened, language),
         "pictures": sheet.files(opened, language),
         "checks": evidence(opened, language, at=at),
+        "explained": explained(opened, Role.OFFICER),
         "timeline": sheet.timeline(opened, language),
         "effects": sheet.effects(opened, language),
         "term": term_left(clock, definition, on=local_date(at)),

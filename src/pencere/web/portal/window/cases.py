@@ -26,6 +26,7 @@ from pencere.web.country import country
 from pencere.web.issued.domain import finding
 from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.shown import answer_shown, shown_fact
+from pencere.web.portal.window.explained import explained
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
 from pencere.web.rules import rule, signed_in, visit_of
@@ -151,6 +152,7 @@ def _page(
         else [],
         "withdraws": _own_action(opened, withdraws=True),
         "comment": _comment(found),
+        "explained": explained(opened, Role.APPLICANT),
         "reasons": _reasons(opened),
         "regions": [
             {"value": code, "label": names.in_language(language)}
