@@ -137,6 +137,12 @@ class State:
     outcome: str | None = None  # of a final state: granted, refused, lapsed, withdrawn
     appeal: Appeal | None = None
 
+    @property
+    def is_for_experts(self) -> bool:
+        """Say whether an expert is asked here, and nobody decides."""
+        roles = {action.by for action in self.actions}
+        return Role.EXPERT in roles and not roles & {Role.OFFICER, Role.HEAD}
+
     def action(self, action_id: str) -> Action | None:
         """Return the action of this id, None when the state has none."""
         return next((a for a in self.actions if a.id == action_id), None)

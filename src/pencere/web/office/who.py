@@ -4,13 +4,13 @@ from django.http import HttpRequest
 
 from pencere.kernel.errors import Refused
 from pencere.web.cases.domain import reading
+from pencere.web.cases.domain.desks import DECIDING
 from pencere.web.cases.models import Case
 from pencere.web.people.domain.visit import Visit
 from pencere.web.rules import Rule, Verdict, role
 
-# Roles that work on cases, as `cases.domain.acting.ROLES` knows them. An expert reads and gives
-# an opinion; who decides also takes cases.
-DECIDING = ("officer", "unit-head")
+# Roles that work on cases, as `cases.domain.acting.ROLES` knows them. An expert reads, and gives an
+# opinion where one is asked for.
 WORKING = (*DECIDING, "expert")
 
 # Officers of the registration authority; what they do counts by their signatures, not by this.

@@ -20,6 +20,7 @@ from pencere.services.model.casework import Action
 from pencere.services.model.common import Role
 from pencere.web.cases.domain import checks, definitions
 from pencere.web.cases.domain.application import uploads_in
+from pencere.web.cases.domain.desks import DECIDING
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal
 from pencere.web.cases.domain.transitions import By, store
@@ -53,6 +54,13 @@ def officer_of(visit: Visit, case: Case) -> Actor:
     if not roles:
         raise Refused("case.other-body")
     return Actor(str(visit.person.pk), frozenset(roles))
+
+
+def may_take(visit: Visit, case: Case) -> bool:
+    """Say whether the person may take this case: who decides, or the expert who is asked."""
+    held = {office.role for office in visit.offices if office.body == case.body}
+    state = definitions.pinned(case).states[case.state]
+    return bool(held & set(DECIDING)) or (state.is_for_experts and "expert" in held)
 
 
 def actions_for(opened: Opened, by: Actor) -> tuple[Action, ...]:
@@ -260,7 +268,7 @@ def _decided(
             case=case,
             definition=opened.definition,
             transition=step,
-            by=By(Role.OFFICER, officer),
+            by=By(_role(opened), officer),
             at=at,
             words=words,
         )
@@ -282,6 +290,11 @@ def _decided(
             )
     log.info("case_acted number=%s state=%s version=%s", case.number, case.state, case.version)
     return case
+
+
+def _role(opened: Opened) -> Role:
+    is_expert = opened.definition.states[opened.machine.state].is_for_experts
+    return Role.EXPERT if is_expert else Role.OFFICER
 
 
 def _digest(actor: str | None) -> str | None:

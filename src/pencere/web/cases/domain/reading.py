@@ -86,7 +86,7 @@ def queue_of(*, bodies: frozenset[str]) -> QuerySet[Case]:
 def open_case(
     case: Case, *, at: datetime, officer: Person | None = None, gateway: Gateway | None = None
 ) -> Opened:
-    """Open a case; with an officer and a gateway also ask what only the body may see.
+    """Open a case; with an officer and a gateway also ask what only the service's body may see.
 
     Raises:
         Unavailable: a register does not answer.
@@ -106,7 +106,8 @@ def open_case(
         context = {**context, "answers": answers}
     told = NOTHING
     hidden = facts.for_body_only(definition)
-    if officer is not None and gateway is not None and hidden:
+    is_own = case.body == definition.authority  # another body has no purpose to ask for
+    if officer is not None and gateway is not None and hidden and is_own:
         told = facts.ask(
             facts=hidden,
             number=case.number,

@@ -11,7 +11,7 @@ from pencere.services.case import Event, Planned, Transition
 from pencere.services.clock import LegalClock
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
-from pencere.web.cases.domain import definitions
+from pencere.web.cases.domain import definitions, desks
 from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.sealing import seal, unseal
 from pencere.web.cases.models import Case, CaseEvent, Effect
@@ -71,12 +71,18 @@ def store(  # noqa: PLR0913, a transition is all of these
         Conflict: "case.changed": somebody else was first. The caller's transaction must end.
     """
     expected = case.version
+    came_from = desks.of(definition, case.state)
     fill(case, definition, transition.case, at=at)
+    desk = desks.of(definition, case.state)
+    if desk != came_from:
+        case.officer = desks.who_had(case=case, definition=definition, desk=desk)
+        case.taken_at = at if case.officer is not None else None
     columns = {
         name: getattr(case, name)
         for name in (
             "machine_sealed", "version", "state", "body", "queue", "outcome", "due", "is_paused",
             "waits_for_applicant", "closed_at",
+            *(("officer", "taken_at") if desk != came_from else ()),
         )
     }  # fmt: skip
     changed = Case.objects.filter(pk=case.pk, version=expected).update(**columns)

@@ -112,7 +112,7 @@ def _desk(opened: Opened, visit: Visit, *, can_act: bool) -> dict[str, object]:
         "barred": [one.name.in_language(current_language()) for one in state.actions
                    if can_act and one not in actions and proposal is None
                    and actor is not None and one.by in actor.roles],
-        "may_take": is_open and case.officer_id is None and decides_at(visit, case.body),
+        "may_take": is_open and case.officer_id is None and acting.may_take(visit, case),
         "colleagues": colleagues(case) if is_open and case.body in heads(visit) else [],
         "may_answer_proposal": proposal is not None
         and actor is not None

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST
 from pencere.kernel.alphabet import sort_key
 from pencere.kernel.errors import Conflict, Refused
 from pencere.web.cases.domain import acting, reading
+from pencere.web.cases.domain.desks import DECIDING
 from pencere.web.cases.models import Case
 from pencere.web.middleware.errors import fault_of
 from pencere.web.office.who import (
-    DECIDING,
     case_for,
     caseworker,
     decides_at,
@@ -33,7 +33,7 @@ def take(request: HttpRequest, number: str) -> HttpResponse:
     """Take a case; of two officers at once one gets it, the other is told."""
     visit = visit_of(request)
     case = case_for(visit, number)
-    if not decides_at(visit, case.body):
+    if not acting.may_take(visit, case):
         raise Refused("case.other-body")
     try:
         acting.take(case=case, officer=visit.person, at=settings.CLOCK.now())

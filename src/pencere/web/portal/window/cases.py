@@ -151,7 +151,7 @@ def _page(
         if _own_action(opened, withdraws=False)
         else [],
         "withdraws": _own_action(opened, withdraws=True),
-        "comment": _comment(found),
+        "comment": _comment(found) if now_in.final or opened.machine.asked else "",
         "explained": explained(opened, Role.APPLICANT),
         "reasons": _reasons(opened),
         "regions": [
@@ -226,7 +226,7 @@ def _facts(opened: Opened) -> list[Any]:
 
 def _comment(found: Case) -> str:
     """Return what the officer wrote with their last act, for the applicant to read."""
-    event = found.events.filter(kind="acted").exclude(words_sealed=None).last()
+    event = found.events.filter(kind="acted", by_role="officer").exclude(words_sealed=None).last()
     return "" if event is None else str(reading.words_of(event).get("comment", ""))
 
 
