@@ -1,4 +1,4 @@
-"""A case goes to another desk and comes back: an opinion, another body, a pause of the officer's."""
+"""A case goes to another desk and comes back: an opinion, another body, an officer's pause."""
 
 import re
 import shutil
