@@ -24,7 +24,7 @@ def end_of_term(start: date, length: int, unit: TermUnit, calendar: WorkingCalen
         case TermUnit.DAYS:
             return calendar.on_or_after(start + timedelta(days=length))
         case TermUnit.MONTHS:
-            return calendar.on_or_after(_plus_months(start, length))
+            return calendar.on_or_after(plus_months(start, length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class LegalClock:
         if self.started is not None:
             return self
         deadline = end_of_term(on, self.length, self.unit, calendar)
-        in_days = (_plus_months(on, self.length) - on).days
+        in_days = (plus_months(on, self.length) - on).days
         left = in_days if self.unit is TermUnit.MONTHS else self.length
         return replace(self, started=on, since=on, left=left, deadline=deadline)
 
@@ -238,7 +238,8 @@ class LegalClock:
             raise Invalid("clock.corrupt") from error
 
 
-def _plus_months(day: date, n: int) -> date:
+def plus_months(day: date, n: int) -> date:
+    """Return the same day so many months later, or the last of a month that is too short."""
     year, month = divmod(day.year * 12 + day.month - 1 + n, 12)
     return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
 

@@ -17,6 +17,7 @@ ONLY_ADDED_TO = {
     "cases_caseevent",
     "cases_casemessage",
     "cases_casemessageread",
+    "cases_forgottencase",
     "cases_supplement",
     "classifiers_entry",
     "classifiers_version",

@@ -8,7 +8,14 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import PencereError
-from pencere.web.cases.domain import drafts, housekeeping, migrating, quarantine, reminding
+from pencere.web.cases.domain import (
+    drafts,
+    forgetting,
+    housekeeping,
+    migrating,
+    quarantine,
+    reminding,
+)
 from pencere.web.cases.domain.effects import run
 from pencere.web.cases.domain.outbox import QUEUE, TASK, enqueue
 from pencere.web.cases.models import Effect
@@ -66,6 +73,19 @@ def every_hour(timestamp: int) -> None:
             log.error("tick_failed case=%s code=%s", case_id, error.code)  # noqa: TRY400
         except Exception as error:  # whatever is wrong with one
             log.error("tick_failed case=%s code=%s", case_id, type(error).__name__)  # noqa: TRY400
+
+
+@app.periodic(cron="*/10 1-4 * * *")
+@app.task(name="cases.forget", queue="cases", queueing_lock="cases.forget")
+def every_night(timestamp: int) -> None:
+    """Forget the cases whose time of keeping is over; one that fails stops no other."""
+    now = settings.CLOCK.now()
+    forgetting.date_old_ones()
+    for case_id in forgetting.due(at=now):
+        try:
+            forgetting.forget(case_id=case_id, at=now)
+        except Exception as error:  # whatever is wrong with one
+            log.error("forget_failed case=%s code=%s", case_id, type(error).__name__)  # noqa: TRY400
 
 
 @app.periodic(cron="*/2 * * * *")

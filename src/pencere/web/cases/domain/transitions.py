@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pencere.kernel.clock import local_date
 from pencere.kernel.errors import Conflict
 from pencere.services.case import Case as MachineCase
 from pencere.services.case import Event, Planned, Transition
 from pencere.services.clock import LegalClock
+from pencere.services.keeping import forget_on
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
 from pencere.web.cases.domain import definitions, desks
@@ -51,6 +53,7 @@ def fill(case: Case, definition: Definition, machine: MachineCase, *, at: dateti
     )
     if state.final and case.closed_at is None:
         case.closed_at = at
+        case.forget_on = forget_on(definition, case.outcome, local_date(at))
 
 
 def store(  # noqa: PLR0913, a transition is all of these
@@ -81,7 +84,7 @@ def store(  # noqa: PLR0913, a transition is all of these
         name: getattr(case, name)
         for name in (
             "machine_sealed", "version", "state", "body", "queue", "outcome", "due", "is_paused",
-            "waits_for_applicant", "closed_at",
+            "waits_for_applicant", "closed_at", "forget_on",
             *(("officer", "taken_at") if desk != came_from else ()),
         )
     }  # fmt: skip

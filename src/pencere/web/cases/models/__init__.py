@@ -5,6 +5,7 @@ from pencere.web.cases.models.case import Case
 from pencere.web.cases.models.draft import Draft
 from pencere.web.cases.models.effect import Effect
 from pencere.web.cases.models.event import CaseEvent
+from pencere.web.cases.models.forgotten import ForgottenCase
 from pencere.web.cases.models.message import CaseMessage, CaseMessageRead
 from pencere.web.cases.models.series import NumberSeries
 from pencere.web.cases.models.version_move import VersionMove
@@ -17,6 +18,7 @@ __all__ = [
     "CaseMessageRead",
     "Draft",
     "Effect",
+    "ForgottenCase",
     "NumberSeries",
     "Supplement",
     "VersionMove",

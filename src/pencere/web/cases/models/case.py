@@ -50,6 +50,7 @@ class Case(models.Model):
 
     submitted_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    forget_on = models.DateField(null=True)
 
     class Meta:
         indexes = [
@@ -60,6 +61,11 @@ class Case(models.Model):
                 name="case_open_by_due",
             ),
             models.Index(fields=["officer", "due"], condition=Q(closed_at=None), name="case_desk"),
+            models.Index(
+                fields=["forget_on"],
+                condition=Q(forget_on__isnull=False),
+                name="case_to_forget",
+            ),
         ]
 
     def __str__(self) -> str:
