@@ -28,6 +28,9 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 _log = logging.getLogger("pencere.web.errors")
 
+# Below it nobody reads a page.
+API = "/api/"
+
 LEVELS = {
     400: logging.INFO,
     403: logging.WARNING,
@@ -126,7 +129,7 @@ def answer(request: HttpRequest, error: BaseException | None) -> HttpResponse:
     )
     language = current_language()
     sentence = fault.sentence(language)
-    if "application/json" in request.headers.get("Accept", ""):
+    if "application/json" in request.headers.get("Accept", "") or request.path.startswith(API):
         facts = {"code": fault.code, "message": sentence, "incident": incident}
         return JsonResponse(facts, status=fault.status)
     page = {
