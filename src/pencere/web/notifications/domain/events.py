@@ -13,7 +13,7 @@ from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid
 from pencere.kernel.identifiers import parse_fin
 from pencere.kernel.text import Text
-from pencere.web.notifications.domain import inbox
+from pencere.web.notifications.domain import inbox, offers
 from pencere.web.notifications.models import EventPosition
 from pencere.web.people.domain import accounts
 from pencere.web.texts import texts
@@ -90,5 +90,6 @@ def _tell(type_: str, event: Event, at: datetime) -> int:
         title=known.text(key),
         text=Text.from_mapping(said),
         at=at,
+        offers=offers.services_after(type_.rpartition("/")[2], event.data, person=person),
     )
     return 1

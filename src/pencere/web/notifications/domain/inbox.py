@@ -1,5 +1,6 @@
 """The inbox: telling a person something, once, and what they have read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,15 @@ _UNREAD = "select count(*) from notifications_message where person_id = %s and r
 
 @transaction.atomic
 def tell(  # noqa: PLR0913, a message is all of these
-    *, person: Any, key: str, kind: str, title: Text, text: Text, at: datetime, subject: str = ""
+    *,
+    person: Any,
+    key: str,
+    kind: str,
+    title: Text,
+    text: Text,
+    at: datetime,
+    subject: str = "",
+    offers: Sequence[str] = (),
 ) -> Message:
     """Put a message into the person's inbox. The same `key` twice is one message."""
     message, is_new = Message.objects.get_or_create(
@@ -29,6 +38,7 @@ def tell(  # noqa: PLR0913, a message is all of these
             "title": title.as_mapping(),
             "text": text.as_mapping(),
             "subject": subject,
+            "offers": list(offers),
             "sent_at": at,
         },
     )

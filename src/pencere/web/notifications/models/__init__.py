@@ -2,5 +2,6 @@
 
 from pencere.web.notifications.models.event_position import EventPosition
 from pencere.web.notifications.models.message import Delivery, Message
+from pencere.web.notifications.models.offers import OffersDeclined
 
-__all__ = ["Delivery", "EventPosition", "Message"]
+__all__ = ["Delivery", "EventPosition", "Message", "OffersDeclined"]

@@ -21,6 +21,7 @@ class Message(models.Model):
     title = models.JSONField()
     text = models.JSONField()
     subject = models.CharField(max_length=40, blank=True, default="")  # number of the case
+    offers = models.JSONField(default=list)  # ids of services offered with it
     sent_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
 

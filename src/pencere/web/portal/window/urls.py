@@ -7,6 +7,7 @@ from pencere.web.portal.window import access, cases, data, home, messaging, noti
 urlpatterns = [
     path("window/", home.home, name="window"),
     path("window/notices/", notices.listed, name="notifications"),
+    path("window/notices/offers/", notices.wish_for_offers, name="notifications_offers"),
     path("window/notices/<uuid:message_id>/", notices.one, name="notification"),
     path("window/data/", data.registers_page, name="my_data"),
     path("window/data/<slug:subsystem>/<slug:name>/", data.one, name="my_data_register"),
