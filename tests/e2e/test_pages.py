@@ -375,6 +375,14 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     walk.go_on(page)
     walk.documents_of(page, walk.number_of(page))
     page.goto(draft)
+    page.locator("main details summary").first.click()  # how it was decided
+    looker.look(page)
+    page.locator("a[href$='/satisfied/']").click()
+    looker.look(page)
+    walk.go_on(page)
+    looker.look(page)  # nothing chosen
+    page.locator("main form input[type=radio]").first.check()
+    walk.go_on(page)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
              "window/consents/", "documents/", "devices/", "window/certificates/",

@@ -25,6 +25,8 @@ ONLY_ADDED_TO = {
     "payments_chargeevent",
     "payments_closing",
     "payments_entry",
+    "satisfaction_answer",
+    "satisfaction_asked",
     "stateregister_act",
     "stateregister_description",
     "stateregister_document",

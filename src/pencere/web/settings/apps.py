@@ -26,6 +26,7 @@ DATA = [
     "stateregister",
     "classifiers",
     "openregister",
+    "satisfaction",
 ]
 VIEWS = ["identity", "portal", "office"]
 

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from babel.numbers import format_decimal
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
@@ -12,10 +13,12 @@ from django.views.decorators.http import require_safe
 from pencere.kernel.alphabet import sort_key
 from pencere.kernel.clock import BAKU, local_date
 from pencere.web.cases.models import Case
+from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.office.who import caseworker, desk_bodies, heads
 from pencere.web.people.models.person import Person
 from pencere.web.rules import rule, visit_of
-from pencere.web.texts import t
+from pencere.web.satisfaction.domain.figures import FEWEST, comments_of, of_bodies
+from pencere.web.texts import current_language, t
 
 PERIOD = timedelta(days=30)
 
@@ -59,8 +62,24 @@ def show(request: HttpRequest) -> HttpResponse:
             "figures": [{"label": t(f"office.team.{key}"), "value": said} for key, said in figures],
             "is_head": bool(heads(visit)),
             "rows": _by_officer(headed, today) if heads(visit) else [],
+            "rated": _rated(desk_bodies(visit), today),
+            "comments": comments_of(desk_bodies(visit), today=today),
+            "fewest": FEWEST,
         },
     )
+
+
+def _rated(bodies: frozenset[str], today: date) -> list[list[object]]:
+    """Return services with how many rated them and how, where enough did."""
+    known, language = catalogue().entries, current_language()
+    return [
+        [
+            known[service].names.in_language(language) if service in known else service,
+            found.answers,
+            format_decimal(found.average, format="0.0", locale=language),
+        ]
+        for service, found in of_bodies(bodies, today=today).items()
+    ]
 
 
 def _share(part: int, whole: int) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from babel.numbers import format_decimal
+
 from pencere.kernel.clock import local_date
 from pencere.kernel.money import format_amount
 from pencere.services.catalogue import Entry, LifeEvent, PageFee
@@ -15,6 +17,7 @@ from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
 from pencere.web.people.domain.visit import Visit
 from pencere.web.portal.services.fee_now import FeeNow, fee_now
+from pencere.web.satisfaction.domain.figures import figure_of
 from pencere.web.texts import current_language, t, texts
 
 
@@ -96,6 +99,7 @@ def page_of(entry: Entry, language: str, *, at: datetime, visit: Visit | None) -
             {"label": t("service.fee"), **_fee(entry, now, is_here=visit is not None)},
             {"label": t("service.term"), "value": _term(entry, language)},
             *_in_practice(entry, at),
+            *_satisfaction(entry, language, at),
         ),
         fee_lines=tuple(
             FeeLine(tier.label.in_language(language), format_amount(tier.amount, language))
@@ -146,6 +150,20 @@ def _fee_of_page(fee: PageFee) -> str:
     if fee.amount is None:
         return t("service.unknown")
     return t("service.free") if fee.amount == 0 else _money(fee.amount)
+
+
+def _satisfaction(entry: Entry, language: str, at: datetime) -> tuple[dict[str, str], ...]:
+    found = figure_of(entry.id, today=local_date(at)) if entry.is_executable else None
+    if found is None:
+        return ()
+    figure = format_decimal(found.average, format="0.0", locale=language)
+    return (
+        {
+            "label": t("satisfaction.figure"),
+            "value": t("satisfaction.of_five", figure=figure),
+            "note": t("satisfaction.answers", n=found.answers),
+        },
+    )
 
 
 def _in_practice(entry: Entry, at: datetime) -> tuple[dict[str, str], ...]:

@@ -30,6 +30,7 @@ from pencere.web.portal.window.explained import explained
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
 from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.satisfaction.domain.answering import may_answer
 from pencere.web.texts import current_language, t
 
 RELOAD_S = 3
@@ -165,6 +166,7 @@ def _page(
         "version": opened.machine.version,
         "unread": unread(case=found, as_body=False),
         "offers": _offers(opened),
+        "asks_how": may_answer(found),
         "reload_s": RELOAD_S,
     }
     return render(request, "portal/window/case.jinja", page, status=status)

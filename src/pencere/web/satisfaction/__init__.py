@@ -1,0 +1,1 @@
+"""How satisfied people were with a service: one answer a case, kept apart from who gave it."""
