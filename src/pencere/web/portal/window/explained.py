@@ -101,8 +101,9 @@ def _sources(version: Definition, grounds: Mapping[str, Any], role: Role) -> Ite
         source, fact = register(said["register"]), version.fact(name)
         sees = fact is not None and role in fact.to
         labels = fact.labels if fact is not None else {}
+        names = (fact.title if fact is not None else None, source.names)
         yield Source(
-            source.names.in_language(language),
+            " · ".join(one.in_language(language) for one in names if one is not None),
             tuple(_record(one) for one in said["records"]),
             tuple(
                 Row(
