@@ -20,6 +20,7 @@ Voen = NewType("Voen", str)
 Plate = NewType("Plate", str)
 Iban = NewType("Iban", str)
 Phone = NewType("Phone", str)
+Email = NewType("Email", str)
 Postcode = NewType("Postcode", str)
 
 # No check digit is published for the FİN. I and O are never given out; 0 is always the digit.
@@ -27,6 +28,12 @@ _FIN = re.compile(r"[0-9A-HJ-NP-Z]{7}")
 # AZS 599: two digits of the region, two letters, three digits. Q, W, and X are not used.
 # A draft of 2025 has regions of three digits, so both are read.
 _PLATE = re.compile(r"([0-9]{2,3})[ -]?([A-PR-VYZ]{2})[ -]?([0-9]{3})")
+# RFC 5322 dot-atom in the local part, host names in the domain; no comments and no quotes.
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
+_LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
 _IBAN = re.compile(r"AZ[0-9]{2}[A-Z]{4}[0-9A-Z]{20}")
 _VOEN = re.compile(r"[0-9]{10}")
 _POSTCODE = re.compile(r"(?:AZ[ -]?)?([0-9]{4})")
@@ -112,6 +119,19 @@ def parse_phone(typed: str) -> Phone:
     if prefix not in MOBILE_PREFIXES and prefix not in FIXED_PREFIXES:
         raise Invalid("phone.invalid", value_length=len(typed))
     return Phone(f"+994{prefix}{rest}")
+
+
+def parse_email(typed: str) -> Email:
+    """Return the e-mail address, its domain in small letters.
+
+    Raises:
+        Invalid: `email.invalid`.
+    """
+    address = typed.strip()
+    if len(address) > _LONGEST_EMAIL or not _EMAIL.fullmatch(address):
+        raise Invalid("email.invalid", value_length=len(typed))
+    local, _at, domain = address.rpartition("@")
+    return Email(f"{local}@{domain.lower()}")
 
 
 def is_mobile(phone: Phone) -> bool:

@@ -10,6 +10,7 @@ from pencere.cli.doctor.certificates import check_certificates
 from pencere.cli.doctor.country_files import check_country_files
 from pencere.cli.doctor.databases import check_databases
 from pencere.cli.doctor.events import check_events
+from pencere.cli.doctor.mail import check_mail
 from pencere.cli.doctor.payments import check_payments
 from pencere.cli.doctor.processes import check_processes
 from pencere.cli.doctor.uploads import check_uploads
@@ -55,4 +56,5 @@ def examine(installation: Installation) -> Iterator[Check]:
     yield from check_events(installation, SystemClock())
     yield from check_payments(installation, SystemClock())
     yield from check_uploads(installation)
+    yield from check_mail(installation)
     yield from check_certificates(installation, SystemClock())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from pencere.kernel.errors import Invalid
+from pencere.kernel.identifiers import parse_email
 from pencere.kernel.money import format_amount, parse_amount
 from pencere.kernel.text import LANGUAGES, Text
 from pencere.services.cleaning.common import (
@@ -20,12 +21,6 @@ from pencere.services.model.question import Question
 from pencere.services.words import say_each
 
 _MAX_NUMBER = 10**12
-_LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3
-# RFC 5322 dot-atom in the local part, host names in the domain; no comments and no quotes.
-_EMAIL = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
-)
 
 
 def one_of(question: Question, raw: Raw, _: Mapping[str, object]) -> object:
@@ -79,10 +74,10 @@ def email(question: Question, raw: Raw, _: Mapping[str, object]) -> object:
     address = typed(raw, question.id)
     if not address:
         return None
-    if len(address) > _LONGEST_EMAIL or not _EMAIL.fullmatch(address):
-        raise wrong(question, "email.invalid")
-    local, _at, domain = address.rpartition("@")
-    return f"{local}@{domain.lower()}"
+    try:
+        return str(parse_email(address))
+    except Invalid as error:
+        raise wrong(question, "email.invalid") from error
 
 
 def day(question: Question, raw: Raw, _: Mapping[str, object]) -> object:

@@ -1,4 +1,4 @@
-"""Jobs: people are told of what registers said about them within a minute or two."""
+"""Jobs: people are told of what registers said about them, and by mail of what waits for them."""
 
 import logging
 
@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import Unavailable
 from pencere.web.exchange.gateway import gateway
-from pencere.web.notifications.domain import events
+from pencere.web.notifications.domain import events, outgoing, smtp
 
 log = logging.getLogger(__name__)
 
@@ -24,3 +24,16 @@ def tell(timestamp: int) -> None:
         return
     if told:
         log.info("events_told count=%d", told)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="notifications.mail", queue="notifications", queueing_lock="notifications.mail")
+def send(timestamp: int) -> None:
+    """Send the mail that is due, when the operator has a server."""
+    del timestamp
+    server = smtp.mailer(settings.INSTALLATION.secrets)
+    if server is None:
+        return
+    sent = outgoing.send_due(server, at=settings.CLOCK.now())
+    if sent:
+        log.info("mail_sent count=%d", sent)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from pencere.kernel.errors import Missing
 from pencere.kernel.text import Text
+from pencere.web.notifications.domain import outgoing
 from pencere.web.notifications.models import Delivery, Message
 
 INBOX = "inbox"
@@ -46,6 +47,7 @@ def tell(  # noqa: PLR0913, a message is all of these
         Delivery.objects.create(
             message=message, channel=INBOX, status=Delivery.Status.DELIVERED, at=at
         )
+        outgoing.plan(message, at=at)
     return message
 
 

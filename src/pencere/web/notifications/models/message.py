@@ -45,17 +45,26 @@ class Delivery(models.Model):
         """Where it stands."""
 
         CREATED = "created"
+        SENT = "sent"  # the next server took it; whether it arrived nobody says
         DELIVERED = "delivered"
         FAILED = "failed"
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
-    channel = models.CharField(max_length=16)  # inbox
+    channel = models.CharField(max_length=16)  # inbox, email
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CREATED)
     at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    problem = models.CharField(max_length=60, blank=True, default="")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["message", "channel"], name="delivery_once_a_channel")
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=models.Q(status="created"), name="delivery_waiting"
+            )
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from pencere.web.portal.window import (
     cases,
     data,
     home,
+    mail,
     messaging,
     notices,
     payments,
@@ -16,6 +17,7 @@ from pencere.web.portal.window import (
 urlpatterns = [
     path("window/", home.home, name="window"),
     path("window/notices/", notices.listed, name="notifications"),
+    path("window/notices/mail/", mail.settings_page, name="notifications_mail"),
     path("window/notices/offers/", notices.wish_for_offers, name="notifications_offers"),
     path("window/notices/<uuid:message_id>/", notices.one, name="notification"),
     path("window/data/", data.registers_page, name="my_data"),
