@@ -52,6 +52,7 @@ NO_PAGES = {
         "register_accord_sign", "register_accord_state", "register_accord_cancel",
         "register_accord_file", "register_agreement_step", "register_node_step",
         "register_token_make", "register_token_end", "authoring_approve", "authoring_drop",
+        "office_batch_decide",
     },
 }  # fmt: skip
 
@@ -422,8 +423,13 @@ def test_pages_of_the_office(
     walk.decide(officer)
     looker.look(officer)
     walk.open_decision(officer, number)
-    walk.decide(officer)
-    looker.look(officer)
+    version = officer.locator("input[name=version]").input_value()
+    looker.go(officer, f"{platform.office}/az/batch/?case={number}~{version}")
+    officer.locator("input[value=grant]").check()
+    for _ in range(3):  # to the words, to the confirmation, to what happened
+        walk.go_on(officer)
+        looker.look(officer)
+    looker.go(officer, f"{platform.office}/az/cases/{number}/")
     for path in ("", "bodies/idda/", "systems/idda/portal/"):
         looker.go(officer, f"{platform.office}/az/registry/graph/{path}")
     looker.go(officer, f"{platform.office}/az/devices/")

@@ -7,6 +7,7 @@ it, and, when it names somebody's object, until this test has one of that kind t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from django.test import Client
 from tests.web.authorisation.addresses import ROLES, Address, addresses
 
 from pencere.web.cases.domain import drafts
-from pencere.web.cases.models import Attachment, Case, VersionMove
+from pencere.web.cases.models import Attachment, Batch, Case, VersionMove
 from pencere.web.issued.models import IssuedDocument
 from pencere.web.notifications.models import Message
 from pencere.web.payments.models import Charge
@@ -26,7 +27,7 @@ RULES: dict[str, dict[str, list[str]]] = yaml.safe_load(
 # What people and bodies have of their own. A parameter of another name is no object of anybody.
 OWNED = {
     "draft_id", "attachment_id", "number", "code", "message_id", "charge_id", "move_id",
-    "token",
+    "batch_id", "token",
 }  # fmt: skip
 # These names are common to all: a service, a register, an agreement, a row of one's own draft ...
 COMMON = {
@@ -149,7 +150,12 @@ def known(
         service=case.service, older=1, newer=2, newer_sha256="0" * 64, reason="r",
         prepared_by=make_officer("Nigar"), prepared_at=at,
     )  # fmt: skip
+    batch = Batch.objects.create(
+        id=uuid4(), officer=move.prepared_by, at=at, service=case.service, state=case.state,
+        action="grant", reasons=[], comment_sealed=b"", chosen=[[case.number, case.version]],
+    )  # fmt: skip
     return {
+        "batch_id": str(batch.pk),
         "draft_id": str(draft.id),
         "attachment_id": str(Attachment.objects.filter(case=case)[0].pk),
         "number": case.number,

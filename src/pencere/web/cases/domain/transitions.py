@@ -61,10 +61,12 @@ def store(  # noqa: PLR0913, a transition is all of these
     by: By,
     at: datetime,
     words: Mapping[str, Any] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Store a transition of a case, in the caller's transaction.
 
-    `words` (a comment, what registers said to the officer) are sealed into the event of the act.
+    `words` (a comment, what registers said to the officer) are sealed into the event of the act;
+    `marks` stand in it in clear.
 
     Raises:
         Conflict: "case.changed": somebody else was first. The caller's transaction must end.
@@ -81,12 +83,17 @@ def store(  # noqa: PLR0913, a transition is all of these
     changed = Case.objects.filter(pk=case.pk, version=expected).update(**columns)
     if not changed:
         raise Conflict("case.changed")
-    add_events(case=case, events=transition.events, by=by, words=words)
+    add_events(case=case, events=transition.events, by=by, words=words, marks=marks)
     plan(case=case, planned=transition.effects, at=at)
 
 
 def add_events(
-    *, case: Case, events: Iterable[Event], by: By, words: Mapping[str, Any] | None = None
+    *,
+    case: Case,
+    events: Iterable[Event],
+    by: By,
+    words: Mapping[str, Any] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Append events in their order."""
     last = CaseEvent.objects.filter(case=case).order_by("-n").values_list("n", flat=True).first()
@@ -104,7 +111,7 @@ def add_events(
                 action=event.action or "",
                 by_role=by.role.value if person is not None else Role.SYSTEM.value,
                 by=person,
-                facts=_plain(event.facts),
+                facts={**_plain(event.facts), **(marks or {} if event.kind == "acted" else {})},
                 words_sealed=seal(words, case.id.bytes) if has_words else None,
             )
         )
