@@ -52,7 +52,8 @@ NO_PAGES = {
         "register_accord_sign", "register_accord_state", "register_accord_cancel",
         "register_accord_file", "register_agreement_step", "register_node_step",
         "register_token_make", "register_token_end", "authoring_approve", "authoring_drop",
-        "office_batch_decide",
+        "office_batch_decide", "money_answer", "money_close", "money_compare", "money_csv",
+        "money_resolve", "money_retry",
     },
 }  # fmt: skip
 
@@ -438,6 +439,8 @@ def test_pages_of_the_office(
         ("vuqar", "team/"),
         ("sabina", "audit/"),
         ("sabina", "audit/suppressions/"),
+        ("sevil", "money/"),
+        ("sevil", "money/days/2026-11-20/"),
         ("tofiq", "services/"),
         ("tofiq", "services/residence-certificate/"),
     ):

@@ -22,6 +22,7 @@ FOR_OFFICES = {
     "queue": frozenset({"officer", "unit-head", "expert"}),
     "office_statistics": frozenset({"officer", "unit-head", "expert"}),
     "audit": frozenset({"auditor"}),
+    "money": frozenset({"accountant"}),
     "authoring": frozenset({"catalogue-editor"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
     "register": frozenset(
@@ -47,6 +48,7 @@ MASTHEAD = {
         ("queue", "frame.queue", True),
         ("office_statistics", "office.menu.team", True),
         ("audit", "office.menu.audit", True),
+        ("money", "money.menu", True),
         ("authoring", "office.menu.authoring", True),
         ("registration", "office.menu.registration", True),
         ("register", "stateregister.menu", True),

@@ -18,6 +18,7 @@ from pencere.web.cases.models import Case
 from pencere.web.office.number import as_number
 from pencere.web.office.terms import TermLeft, state_name, term_left
 from pencere.web.office.who import (
+    accountant,
     auditor,
     decides_at,
     desk_bodies,
@@ -73,9 +74,10 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _first_page(request: HttpRequest) -> str:
-    """Return the page of who has no cases: auditor, officer of the register, editor."""
-    if auditor.judge(request) is Verdict.OPEN:
-        return "audit"
+    """Return the page of who has no cases: auditor, accountant, officer of the register, editor."""
+    for judged, page in ((auditor, "audit"), (accountant, "money")):
+        if judged.judge(request) is Verdict.OPEN:
+            return page
     return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"
 
 
