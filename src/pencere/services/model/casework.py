@@ -131,6 +131,7 @@ class State:
     final: bool = False
     outcome: str | None = None  # of a final state: granted, refused, lapsed, withdrawn
     appeal: Appeal | None = None
+    appointment: str | None = None  # the applicant chooses a time of this calendar here
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of this id, None when the state has none."""

@@ -21,6 +21,7 @@ NAMES = {"az": "Azərbaycanca", "en": "English", "ru": "Русский"}
 FOR_OFFICES = {
     "queue": frozenset({"officer", "unit-head", "expert"}),
     "office_statistics": frozenset({"officer", "unit-head", "expert"}),
+    "office_appointments": frozenset({"officer", "unit-head", "expert"}),
     "audit": frozenset({"auditor"}),
     "money": frozenset({"accountant"}),
     "authoring": frozenset({"catalogue-editor"}),
@@ -47,6 +48,7 @@ MASTHEAD = {
     "office": (
         ("queue", "frame.queue", True),
         ("office_statistics", "office.menu.team", True),
+        ("office_appointments", "appointment.office.menu", True),
         ("audit", "office.menu.audit", True),
         ("money", "money.menu", True),
         ("authoring", "office.menu.authoring", True),

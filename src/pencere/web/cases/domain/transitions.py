@@ -11,6 +11,7 @@ from pencere.services.case import Event, Planned, Transition
 from pencere.services.clock import LegalClock
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
+from pencere.web.appointments.interfaces import Subject, cancel_for
 from pencere.web.cases.domain import definitions
 from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.sealing import seal, unseal
@@ -83,6 +84,8 @@ def store(  # noqa: PLR0913, a transition is all of these
     changed = Case.objects.filter(pk=case.pk, version=expected).update(**columns)
     if not changed:
         raise Conflict("case.changed")
+    if definition.states[case.state].appointment is None and _receives(definition):
+        cancel_for(subject=Subject("case", case.number), at=at)
     add_events(case=case, events=transition.events, by=by, words=words, marks=marks)
     plan(case=case, planned=transition.effects, at=at)
 
@@ -134,6 +137,10 @@ def plan(*, case: Case, planned: Iterable[Planned], at: datetime) -> None:
         )
         if is_new and not one.waits_for:
             enqueue(effect.pk)
+
+
+def _receives(definition: Definition) -> bool:
+    return any(state.appointment is not None for state in definition.states.values())
 
 
 def clock_of(case: Case) -> LegalClock:

@@ -26,6 +26,7 @@ from pencere.web.country import country
 from pencere.web.issued.domain import finding
 from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.shown import answer_shown, shown_fact
+from pencere.web.portal.window import appointment
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
 from pencere.web.rules import rule, signed_in, visit_of
@@ -163,6 +164,7 @@ def _page(
         "version": opened.machine.version,
         "unread": unread(case=found, as_body=False),
         "offers": _offers(opened),
+        "appointment": appointment.summary_of(opened, current_language()),
         "reload_s": RELOAD_S,
     }
     return render(request, "portal/window/case.jinja", page, status=status)

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from pencere.web.portal.window import access, cases, data, home, messaging, notices, payments
+from pencere.web.portal.window import (
+    access,
+    appointment,
+    cases,
+    data,
+    home,
+    messaging,
+    notices,
+    payments,
+)
 
 urlpatterns = [
     path("window/", home.home, name="window"),
@@ -18,6 +27,13 @@ urlpatterns = [
     path("cases/<str:number>/state/", cases.state, name="case_state"),
     path("cases/<str:number>/answer/", cases.answer, name="case_answer"),
     path("cases/<str:number>/messages/", messaging.show, name="case_messages"),
+    path("cases/<str:number>/appointment/", appointment.show, name="case_appointment"),
+    path(
+        "cases/<str:number>/appointment/cancel/",
+        appointment.cancel,
+        name="case_appointment_cancel",
+    ),
+    path("cases/<str:number>/appointment.ics", appointment.calendar, name="case_appointment_file"),
     path("cases/<str:number>/withdraw/", cases.withdraw, name="case_withdraw"),
     path("cases/<str:number>/receipt.pdf", cases.receipt, name="case_receipt"),
 ]
