@@ -38,7 +38,8 @@ NO_PAGES = {
         "registry_api_uses", "registry_api_figures", "registry_api_code_lists",
         "registry_api_code_list_file", "registry_api_code_list", "registry_api_code_list_version",
         "registry_api_code_list_changes", "registry_api_bulk", "registry_api_bulk_file",
-        "registry_api_export", "registry_stable",
+        "registry_api_export", "registry_stable", "case_appointment_cancel",
+        "case_appointment_file",
     },
     "office": {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
@@ -52,6 +53,7 @@ NO_PAGES = {
         "register_accord_sign", "register_accord_state", "register_accord_cancel",
         "register_accord_file", "register_agreement_step", "register_node_step",
         "register_token_make", "register_token_end", "authoring_approve", "authoring_drop",
+        "office_booking_visit", "office_day_close", "office_slot_close",
         "office_batch_decide", "money_answer", "money_close", "money_compare", "money_csv",
         "money_resolve", "money_retry",
     },
@@ -62,11 +64,11 @@ SEEN_ELSEWHERE = {
     "held_form", "case_answer", "certificates_end", "remote_key_wait", "registration_act",
     "registration_application", "registration_confirm", "registration_wait",
     "register_application", "register_section", "register_accord", "register_accord_edit",
-    "register_accord_wait", "register_agreement", "application_row",
+    "register_accord_wait", "register_agreement", "application_row", "case_appointment",
 }  # fmt: skip
 
-# No service of the demonstration has two versions: tests/web/office/test_versions.py has one that
-# has, without a browser.
+# What differs between two versions is looked at in tests/web/office/test_versions.py, without a
+# browser.
 ONE_VERSION = {"authoring_changes", "authoring_move"}
 # Nor one whose law lets the body lengthen the term: tests/web/office/test_extending.py.
 NOT_EXTENDED = {"office_extend"}
@@ -437,6 +439,7 @@ def test_pages_of_the_office(
     looker.go(officer, f"{platform.office}/az/audit/", status=403)
     for name, path in (
         ("vuqar", "team/"),
+        ("vuqar", "appointments/"),
         ("sabina", "audit/"),
         ("sabina", "audit/suppressions/"),
         ("sevil", "money/"),
