@@ -88,6 +88,14 @@ def test_the_day_shows_the_bank_beside_the_book(
     assert states(client) == ["açıq<", "fərq var<"]
 
 
+def test_a_day_not_compared_yet_is_not_called_different(
+    paid: Charge, accountant: Callable[..., Client]
+) -> None:
+    page = accountant().get(ADDRESS).content.decode()
+
+    assert ("müqayisə edilməyib" in page, "uyğun deyil" in page) == (True, False)
+
+
 def test_a_large_difference_is_of_two_accountants(
     compared: Difference, accountant: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

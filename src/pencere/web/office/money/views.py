@@ -80,6 +80,7 @@ def page_of(
             for account, treasury, total in seen.totals(day=wanted, bodies=bodies)
         ],
         "rows": [_movement(row, language) for row in seen.movements(day=wanted, bodies=bodies)],
+        "is_compared": one.state != "open",
         "differences": [
             _difference(found, visit.person.pk, language)
             for found in seen.differences(day=wanted, bodies=bodies)
