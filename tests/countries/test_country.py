@@ -84,6 +84,7 @@ def test_ready_persons_can_sign_in_and_serve(country: Country) -> None:
         ("officer", "bpqmi"),
         ("unit-head", "dyp"),
         ("auditor", "mdd"),
+        ("accountant", "idda"),
         ("catalogue-editor", "idda"),
         ("ra-officer", "idda"),
         ("ra-chief", "idda"),

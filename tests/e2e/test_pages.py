@@ -40,7 +40,8 @@ NO_PAGES = {
         "registry_api_uses", "registry_api_figures", "registry_api_code_lists",
         "registry_api_code_list_file", "registry_api_code_list", "registry_api_code_list_version",
         "registry_api_code_list_changes", "registry_api_bulk", "registry_api_bulk_file",
-        "registry_api_export", "registry_stable",
+        "registry_api_export", "registry_stable", "case_appointment_cancel",
+        "case_appointment_file",
     },
     "office": {
         "static", "healthz", "metrics", "sign_in_callback", "office_take", "office_hand_over",
@@ -55,6 +56,9 @@ NO_PAGES = {
         "register_accord_file", "register_agreement_step", "register_node_step",
         "register_token_make", "register_token_end", "authoring_approve", "authoring_drop",
         "register_newer_data_draft",
+        "office_booking_visit", "office_day_close", "office_slot_close",
+        "office_batch_decide", "money_answer", "money_close", "money_compare", "money_csv",
+        "money_resolve", "money_retry",
     },
 }  # fmt: skip
 
@@ -63,11 +67,11 @@ SEEN_ELSEWHERE = {
     "held_form", "case_answer", "certificates_end", "remote_key_wait", "registration_act",
     "registration_application", "registration_confirm", "registration_wait",
     "register_application", "register_section", "register_accord", "register_accord_edit",
-    "register_accord_wait", "register_agreement", "application_row",
+    "register_accord_wait", "register_agreement", "application_row", "case_appointment",
 }  # fmt: skip
 
-# No service of the demonstration has two versions: tests/web/office/test_versions.py has one that
-# has, without a browser.
+# What differs between two versions is looked at in tests/web/office/test_versions.py, without a
+# browser.
 ONE_VERSION = {"authoring_changes", "authoring_move"}
 # Nor one whose law lets the body lengthen the term: tests/web/office/test_extending.py.
 NOT_EXTENDED = {"office_extend"}
@@ -440,16 +444,24 @@ def test_pages_of_the_office(
     walk.decide(officer)
     looker.look(officer)
     walk.open_decision(officer, number)
-    walk.decide(officer)
-    looker.look(officer)
+    version = officer.locator("input[name=version]").input_value()
+    looker.go(officer, f"{platform.office}/az/batch/?case={number}~{version}")
+    officer.locator("input[value=grant]").check()
+    for _ in range(3):  # to the words, to the confirmation, to what happened
+        walk.go_on(officer)
+        looker.look(officer)
+    looker.go(officer, f"{platform.office}/az/cases/{number}/")
     for path in ("", "bodies/idda/", "systems/idda/portal/"):
         looker.go(officer, f"{platform.office}/az/registry/graph/{path}")
     looker.go(officer, f"{platform.office}/az/devices/")
     looker.go(officer, f"{platform.office}/az/audit/", status=403)
     for name, path in (
         ("vuqar", "team/"),
+        ("vuqar", "appointments/"),
         ("sabina", "audit/"),
         ("sabina", "audit/suppressions/"),
+        ("sevil", "money/"),
+        ("sevil", "money/days/2026-11-20/"),
         ("tofiq", "services/"),
         ("tofiq", "services/residence-certificate/"),
     ):

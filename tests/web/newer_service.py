@@ -17,7 +17,8 @@ def newer_country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     shutil.copytree(Path(az.__path__[0]), folder, ignore=shutil.ignore_patterns("__pycache__"))
     place = folder / "services" / SERVICE
     before = place / "versions" / "1" / SERVICE
-    shutil.copytree(place, before)
+    for first in before.iterdir():  # the country's own second version is not of these tests
+        shutil.copy(first, place)
     file = place / "service.yaml"
     text = file.read_text("utf-8")
     for old, new in (

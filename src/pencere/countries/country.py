@@ -21,6 +21,7 @@ ROLES = (
     "officer",
     "unit-head",
     "auditor",
+    "accountant",
     "catalogue-editor",
     "ra-officer",
     "ra-chief",
@@ -405,6 +406,9 @@ def _roles(node: Node, bodies: Mapping[str, Body]) -> tuple[Role, ...]:
             raise node.wrong("roles", example)
         unit = entry.string("unit") if entry.has("unit") else None
         found.append(Role(role, body, unit))
+    # Who decides cases does not keep the book of money.
+    if "accountant" in (held := {one.role for one in found}) and held & {"officer", "unit-head"}:
+        raise node.wrong("roles", [{"role": "accountant", "body": found[0].body}])
     return tuple(found)
 
 

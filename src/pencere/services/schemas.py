@@ -17,7 +17,7 @@ from pencere.kernel.yamltext import line_of
 
 @cache
 def schema(name: str) -> Mapping[str, object]:
-    """Return the schema `service`, `cases` or `catalogue`."""
+    """Return the schema `service`, `cases`, `catalogue` or `appointments`."""
     text = files("pencere.services").joinpath("schema", f"{name}.schema.json").read_text("utf-8")
     loaded: dict[str, object] = json.loads(text)
     return loaded
@@ -90,7 +90,7 @@ def _misconfigured(error: ValidationError, file: Path) -> Misconfigured:
 def _example_of(part: Mapping[str, object]) -> object:
     reference = part.get("$ref")
     if isinstance(reference, str):
-        for name in ("service", "cases", "catalogue"):
+        for name in ("service", "cases", "catalogue", "appointments"):
             definitions = schema(name).get("$defs")
             target = reference.rsplit("/", 1)[-1]
             if isinstance(definitions, dict) and target in definitions:

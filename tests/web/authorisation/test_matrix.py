@@ -5,19 +5,23 @@ it, and, when it names somebody's object, until this test has one of that kind t
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
 from django.test import Client
 from tests.web.authorisation.addresses import ROLES, Address, addresses
 
+from pencere.web.appointments.domain import booking
+from pencere.web.appointments.models import Slot
 from pencere.web.cases.domain import drafts
-from pencere.web.cases.models import Attachment, Case, VersionMove
+from pencere.web.cases.models import Attachment, Batch, Case, VersionMove
 from pencere.web.issued.models import IssuedDocument
 from pencere.web.notifications.models import Message
-from pencere.web.payments.models import Charge
+from pencere.web.payments.models import Charge, Refund
 from pencere.web.people.models import Person
 
 RULES: dict[str, dict[str, list[str]]] = yaml.safe_load(
@@ -26,12 +30,13 @@ RULES: dict[str, dict[str, list[str]]] = yaml.safe_load(
 # What people and bodies have of their own. A parameter of another name is no object of anybody.
 OWNED = {
     "draft_id", "attachment_id", "number", "code", "message_id", "charge_id", "move_id",
-    "token",
+    "batch_id", "refund_id", "booking_id", "token",
 }  # fmt: skip
 # These names are common to all: a service, a register, an agreement, a row of one's own draft ...
 COMMON = {
     "service", "question_id", "agreement", "subsystem", "name", "older", "newer", "body", "system",
     "concept", "event", "list", "version", "form", "scope", "place", "file", "kind", "language",
+    "day", "difference_id", "slot_id",
 }  # fmt: skip
 # Applications, duties and nodes of the state register and acts of registration are called as others
 # by tests/web/office/test_state_register.py and tests/web/office/registration; whose an access is,
@@ -149,13 +154,31 @@ def known(
         service=case.service, older=1, newer=2, newer_sha256="0" * 64, reason="r",
         prepared_by=make_officer("Nigar"), prepared_at=at,
     )  # fmt: skip
+    batch = Batch.objects.create(
+        id=uuid4(), officer=move.prepared_by, at=at, service=case.service, state=case.state,
+        action="grant", reasons=[], comment_sealed=b"", chosen=[[case.number, case.version]],
+    )  # fmt: skip
+    charge = Charge.objects.filter(payer=applicant)[0]
+    refund = Refund.objects.create(
+        charge=charge, key="r", reason="officer", amount=1, progress="refused", requested_at=at
+    )
+    slot = Slot.objects.create(
+        body="dyp", place="baku-licences", service="licence-office", capacity=1,
+        starts_at=at + timedelta(days=1), ends_at=at + timedelta(days=2),
+    )  # fmt: skip
+    booked = booking.book(
+        slot_id=slot.pk, person=applicant, subject=booking.Subject("case", case.number), at=at
+    )
     return {
+        "booking_id": str(booked.pk),
+        "refund_id": str(refund.pk),
+        "batch_id": str(batch.pk),
         "draft_id": str(draft.id),
         "attachment_id": str(Attachment.objects.filter(case=case)[0].pk),
         "number": case.number,
         "code": document.code,
         "message_id": str(message.id),
-        "charge_id": str(Charge.objects.filter(payer=applicant)[0].pk),
+        "charge_id": str(charge.pk),
         "move_id": str(move.pk),
         "token": "t" * 43,  # a form that was kept, known by its secret alone
         "service": case.service,

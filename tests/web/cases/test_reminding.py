@@ -27,7 +27,8 @@ FRIDAY, MONDAY, TUESDAY = (datetime(2026, 11, day, 8, tzinfo=UTC) for day in (20
 def warned_country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     folder = tmp_path_factory.mktemp("country") / "az"
     shutil.copytree(Path(az.__path__[0]), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "services" / "driving-licence-replace" / "service.yaml"
+    service = "driving-licence-replace"
+    file = folder / "services" / service / "versions" / "1" / service / "service.yaml"
     text = file.read_text("utf-8")
     assert TERM in text
     file.write_text(text.replace(TERM, "term: {working_days: 3, from: paid, warn: 1}"), "utf-8")

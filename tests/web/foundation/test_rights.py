@@ -14,6 +14,8 @@ from pencere.web.rights import grant_daily_rights
 pytestmark = pytest.mark.django_db
 
 ONLY_ADDED_TO = {
+    "cases_batch",
+    "cases_batchline",
     "cases_caseevent",
     "cases_casemessage",
     "cases_casemessageread",

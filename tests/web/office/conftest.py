@@ -25,6 +25,7 @@ from pencere.web.cases.domain import drafts, files
 from pencere.web.cases.domain.submission import Signed, document_to_sign, fee_of, subject_of, submit
 from pencere.web.cases.models import Attachment, Case
 from pencere.web.exchange import Gateway
+from pencere.web.office.batch import views as batch
 from pencere.web.office.case import deciding, showing
 from pencere.web.payments.domain import charges
 from pencere.web.payments.models import Charge
@@ -111,7 +112,7 @@ def gateway(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
 
     with serving(Handler) as port:
         client = Gateway(address=f"http://127.0.0.1:{port}", key="k")
-        for module in (showing, deciding):
+        for module in (showing, deciding, batch):
             monkeypatch.setattr(module, "gateway", lambda: client)
         yield client
 

@@ -33,7 +33,7 @@ LONGER = (
 def longer_country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     folder = tmp_path_factory.mktemp("country") / "az"
     shutil.copytree(Path(az.__path__[0]), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "services" / SERVICE / "service.yaml"
+    file = folder / "services" / SERVICE / "versions" / "1" / SERVICE / "service.yaml"
     text = file.read_text("utf-8")
     assert TERM in text
     file.write_text(text.replace(TERM, LONGER), "utf-8")

@@ -168,7 +168,7 @@ def test_a_callback_of_another_hour_is_refused(
     assert refusal.value.code == "payment.stale"
 
 
-def test_another_sum_than_asked_is_kept_for_the_operator_and_settles_nothing(
+def test_another_sum_than_asked_is_booked_and_pays_for_nothing(
     payer: Person, clock: FixedClock, provider: SandboxBank
 ) -> None:
     charge = started(payer, clock)
@@ -179,12 +179,13 @@ def test_another_sum_than_asked_is_kept_for_the_operator_and_settles_nothing(
         }
     )  # fmt: skip
 
-    with pytest.raises(Conflict):
-        receive(body, clock)
+    verdict = receive(body, clock)
 
     charge.refresh_from_db()
-    assert (charge.state, Callback.objects.get().verdict) == ("started", "mismatch")
-    assert Entry.objects.count() == 0
+    subject = Subject(charge.subject_kind, charge.subject_id)
+    assert (verdict, Callback.objects.get().verdict) == ("mismatch", "mismatch")
+    assert (charge.received, charges.paid_charge(subject)) == (1, None)
+    assert sorted(Entry.objects.values_list("amount", flat=True)) == [-1, 1]
 
 
 def test_a_callback_for_a_charge_nobody_made_is_refused(

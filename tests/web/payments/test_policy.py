@@ -7,7 +7,13 @@ import pytest
 from pencere.kernel.errors import Misconfigured
 from pencere.web.payments.domain.policy import load_policy
 
-GOOD = "refunds: {four_eyes_above: 100}\ntreasury: {default: none, codes: {mint: '111'}}\n"
+GOOD = """
+refunds: {four_eyes_above: 100}
+book: {keeper: mint}
+differences: {four_eyes_above: 10}
+wrong_amount: {too_much: return-all}
+treasury: {default: none, codes: {mint: '111'}}
+"""
 
 
 def test_a_body_has_its_code_or_the_countrys(tmp_path: Path) -> None:
@@ -23,8 +29,13 @@ def test_a_body_has_its_code_or_the_countrys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("was", "becomes", "key"),
-    [("100", "-1", "refunds.four_eyes_above"), ("'111'", "111", "treasury.codes.mint")],
-    ids=["limit", "code"],
+    [
+        ("100", "-1", "refunds.four_eyes_above"),
+        ("10}", "many}", "differences.four_eyes_above"),
+        ("return-all", "keep-it", "wrong_amount.too_much"),
+        ("'111'", "111", "treasury.codes.mint"),
+    ],
+    ids=["limit", "alone", "rule", "code"],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, was: str, becomes: str, key: str) -> None:
     file = tmp_path / "payments.yaml"

@@ -6,12 +6,13 @@ from typing import Any
 
 import psycopg
 
-from pencere.kernel.clock import Clock
+from pencere.kernel.clock import Clock, local_date
 from pencere.ops.health import Check
 from pencere.ops.installation import Installation
 
 # A difference is explained on the working day after; a weekend may lie between.
 UNEXPLAINED_FOR = timedelta(days=4)
+UNCLOSED_FOR = timedelta(days=7)
 
 _UNBALANCED = """
 select count(*) from (
@@ -20,6 +21,12 @@ select count(*) from (
 """
 _OPEN = """
 select count(*), min(found_at) from payments_difference where explained_at is null
+"""
+_UNCLOSED = """
+select coalesce(
+    (select max(day) + 1 from payments_closing),
+    (select (min(at) at time zone 'Asia/Baku')::date from payments_entry)
+)
 """
 _REFUSED = "select count(*) from payments_refund where progress = 'refused'"
 
@@ -34,7 +41,7 @@ def check_payments(installation: Installation, clock: Clock) -> Iterator[Check]:
 
 
 def look(web: psycopg.Connection[Any], now: datetime) -> Iterator[Check]:
-    """Three checks: the book, differences with the bank, refunds the bank refused."""
+    """Four checks: the book, differences with the bank, days to close, refunds refused."""
     [[unbalanced]] = web.execute(_UNBALANCED).fetchall()
     told = "adds up" if not unbalanced else f"{unbalanced} movements do not add up"
     yield Check("payments book", not unbalanced, told)
@@ -44,6 +51,10 @@ def look(web: psycopg.Connection[Any], now: datetime) -> Iterator[Check]:
         yield Check("payments differences", now - oldest <= UNEXPLAINED_FOR, told)
     else:
         yield Check("payments differences", True, "none")
+    [[day]] = web.execute(_UNCLOSED).fetchall()
+    is_late = day is not None and local_date(now) - day > UNCLOSED_FOR
+    told = f"{day} waits to be closed" if is_late else "closed in time"
+    yield Check("payments days", not is_late, told)
     [[refused]] = web.execute(_REFUSED).fetchall()
     told = "none refused" if not refused else f"{refused} refused by the bank"
     yield Check("payments refunds", not refused, told)

@@ -140,6 +140,21 @@ def _documents(definition: Definition, _: Surroundings) -> Iterator[Problem]:
             yield f"documents.{document}", document, "is never issued", "an effect that issues it"
 
 
+def _appointments(definition: Definition, around: Surroundings) -> Iterator[Problem]:
+    known = around.appointments.calendars
+    for state in definition.states.values():
+        if state.appointment is None:
+            continue
+        key = f"case.states.{state.id}.appointment"
+        calendar = known.get(state.appointment)
+        if calendar is None:
+            yield key, state.appointment, "no such calendar", min(known, default="")
+        elif state.final:
+            yield key, state.appointment, "nobody comes when the case is closed", "another state"
+        elif calendar.body != (state.body or definition.authority):
+            yield key, state.appointment, "is another body's calendar", definition.authority
+
+
 NAME_RULES: tuple[Rule, ...] = (
     _bodies,
     _acts,
@@ -149,4 +164,5 @@ NAME_RULES: tuple[Rule, ...] = (
     _purposes,
     _writes,
     _documents,
+    _appointments,
 )

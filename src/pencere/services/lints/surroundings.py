@@ -12,6 +12,7 @@ from pencere.registers.lint import load_registers
 from pencere.rules.law import Law
 from pencere.rules.place import Place
 from pencere.rules.yamlfile import load_yaml
+from pencere.services.appointments import Appointments
 from pencere.services.catalogue import Catalogue
 from pencere.services.model.definition import Definition
 
@@ -77,6 +78,11 @@ class Surroundings:
             for field, concept in place.mapping(register).items():
                 found.setdefault(str(concept), []).append(f"{register}.{field}")
         return {concept: tuple(fields) for concept, fields in found.items()}
+
+    @cached_property
+    def appointments(self) -> Appointments:
+        """Places and calendars of the country."""
+        return Appointments.of(self.country)
 
     def _place(self, name: str) -> Place:
         """Return a file of the country; a small country may have none."""

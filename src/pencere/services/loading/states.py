@@ -35,6 +35,7 @@ def read_state(key: str, node: Node) -> State:
         final=node.flag("final"),
         outcome=node.maybe_text("outcome"),
         appeal=_appeal(node.node("appeal")) if node.has("appeal") else None,
+        appointment=node.maybe_text("appointment"),
     )
 
 

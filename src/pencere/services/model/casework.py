@@ -136,6 +136,7 @@ class State:
     final: bool = False
     outcome: str | None = None  # of a final state: granted, refused, lapsed, withdrawn
     appeal: Appeal | None = None
+    appointment: str | None = None  # the applicant chooses a time of this calendar here
 
     @property
     def is_for_experts(self) -> bool:

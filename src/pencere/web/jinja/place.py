@@ -21,7 +21,9 @@ NAMES = {"az": "Azərbaycanca", "en": "English", "ru": "Русский"}
 FOR_OFFICES = {
     "queue": frozenset({"officer", "unit-head", "expert"}),
     "office_statistics": frozenset({"officer", "unit-head", "expert"}),
+    "office_appointments": frozenset({"officer", "unit-head", "expert"}),
     "audit": frozenset({"auditor"}),
+    "money": frozenset({"accountant"}),
     "authoring": frozenset({"catalogue-editor"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
     "register": frozenset(
@@ -46,7 +48,9 @@ MASTHEAD = {
     "office": (
         ("queue", "frame.queue", True),
         ("office_statistics", "office.menu.team", True),
+        ("office_appointments", "appointment.office.menu", True),
         ("audit", "office.menu.audit", True),
+        ("money", "money.menu", True),
         ("authoring", "office.menu.authoring", True),
         ("registration", "office.menu.registration", True),
         ("register", "stateregister.menu", True),

@@ -20,6 +20,19 @@ auditor = role("auditor")
 editor = role("catalogue-editor")
 
 
+def _keeps_money(request: HttpRequest) -> Verdict:
+    """Let in an accountant; one who also decides cases is none, whoever gave them both."""
+    verdict = role("accountant").judge(request)
+    if verdict is not Verdict.OPEN:
+        return verdict
+    visit: Visit = request.visit  # type: ignore[attr-defined]
+    decides = any(office.role in DECIDING for office in visit.offices)
+    return Verdict.REFUSED if decides else Verdict.OPEN
+
+
+accountant = Rule("accountant of any body", _keeps_money)
+
+
 def works_on_cases(visit: Visit) -> bool:
     """Say whether the person has a desk with cases at any body."""
     return bool(desk_bodies(visit))
@@ -75,4 +88,4 @@ REGISTER_ROLES = (
     "register-supervisor",
 )
 registrar_of_systems = any_of(*(role(name) for name in REGISTER_ROLES))
-office_holder = any_of(caseworker, auditor, editor, registrar, registrar_of_systems)
+office_holder = any_of(caseworker, accountant, auditor, editor, registrar, registrar_of_systems)

@@ -29,7 +29,7 @@ class Subject:
 
 def free(*, body: str, service: str, at: datetime) -> QuerySet[Slot]:
     """Return the coming slots that have a place, soonest first."""
-    slots = Slot.objects.filter(body=body, service=service, starts_at__gt=at)
+    slots = Slot.objects.filter(body=body, service=service, starts_at__gt=at, closed_at=None)
     return slots.annotate(taken=Count("bookings", filter=_taken(at, "bookings__"))).filter(
         taken__lt=F("capacity")
     )
@@ -41,8 +41,9 @@ def hold(*, slot_id: int, person: Any, subject: Subject, at: datetime) -> Bookin
 
     Raises:
         Missing: "slot.unknown".
-        Conflict: "slot.over", "slot.full", or "booking.exists": the subject has another.
+        Conflict: "slot.over", "slot.closed", "slot.full"; "booking.exists": there is another.
     """
+    _lock(slot_id)
     _let_go(subject, at=at)
     slot = _with_room(slot_id, at=at, besides=_live(subject))
     found = _live(subject)
@@ -81,16 +82,24 @@ def confirm(*, booking_id: UUID, person: Any, at: datetime) -> Booking:
 
 
 @transaction.atomic
-def change(*, booking_id: UUID, person: Any, slot_id: int, at: datetime) -> Booking:
+def change(
+    *, booking_id: UUID, person: Any, slot_id: int, at: datetime, until: timedelta = timedelta(0)
+) -> Booking:
     """Move a booking to another slot of the same service; the old place is kept if it is full.
 
     Raises:
         Missing: "booking.unknown", "slot.unknown".
-        Conflict: "slot.over", "slot.full", "slot.other-service", "booking.closed".
+        Conflict: "slot.over", "slot.closed", "slot.full", "slot.other-service",
+            "booking.closed": its time has come; "booking.late": it is less than `until` away.
     """
+    _lock(slot_id)
     booking = _own(booking_id, person)
     if booking.state != State.BOOKED or booking.slot.starts_at <= at:
         raise Conflict("booking.closed")
+    if booking.slot_id == slot_id:
+        return booking
+    if booking.slot.starts_at - at < until:
+        raise Conflict("booking.late")
     slot = _with_room(slot_id, at=at, besides=booking)
     if (slot.body, slot.service) != (booking.slot.body, booking.slot.service):
         raise Conflict("slot.other-service")
@@ -99,13 +108,21 @@ def change(*, booking_id: UUID, person: Any, slot_id: int, at: datetime) -> Book
 
 
 @transaction.atomic
-def cancel(*, booking_id: UUID, person: Any, at: datetime) -> Booking:
-    """Give a place up; twice is once. Conflict("booking.closed") when its time has come."""
+def cancel(
+    *, booking_id: UUID, person: Any, at: datetime, until: timedelta = timedelta(0)
+) -> Booking:
+    """Give a place up; twice is once.
+
+    Raises:
+        Missing: "booking.unknown". Conflict: "booking.closed", "booking.late": as `change`.
+    """
     booking = _own(booking_id, person)
     if booking.state == State.CANCELLED:
         return booking
     if booking.state not in LIVE or booking.slot.starts_at <= at:
         raise Conflict("booking.closed")
+    if booking.slot.starts_at - at < until:
+        raise Conflict("booking.late")
     return _become(booking, State.CANCELLED, at=at)
 
 
@@ -132,12 +149,38 @@ def note_visit(*, booking_id: UUID, body: str, came: bool, at: datetime) -> Book
     return _become(booking, State.CAME if came else State.MISSED, at=at)
 
 
+@transaction.atomic
+def book(*, slot_id: int, person: Any, subject: Subject, at: datetime) -> Booking:
+    """Take a place at once; the same slot asked for again is the same booking.
+
+    Raises:
+        Missing, Conflict: as `hold`.
+    """
+    held = hold(slot_id=slot_id, person=person, subject=subject, at=at)
+    return confirm(booking_id=held.id, person=person, at=at)
+
+
+def current(*, subject: Subject) -> Booking | None:
+    """Return the live booking of a subject, else the latest it had, else None."""
+    found = Booking.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+    found = found.exclude(state=State.HELD).select_related("slot")
+    live = found.filter(state=State.BOOKED).first()
+    return live or found.order_by("-changed_at").first()
+
+
+def _lock(slot_id: int) -> None:
+    """Lock a slot before any booking, in the order of who closes slots: neither waits for ever."""
+    Slot.objects.select_for_update().filter(pk=slot_id).first()
+
+
 def _with_room(slot_id: int, *, at: datetime, besides: Booking | None = None) -> Slot:
     slot = Slot.objects.select_for_update().filter(pk=slot_id).first()
     if slot is None:
         raise Missing("slot.unknown")
     if slot.starts_at <= at:
         raise Conflict("slot.over")
+    if slot.closed_at is not None:
+        raise Conflict("slot.closed")
     taken = slot.bookings.filter(_taken(at))
     if besides is not None:
         taken = taken.exclude(pk=besides.pk)

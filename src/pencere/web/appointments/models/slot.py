@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 
 class Slot(models.Model):
-    """So many people may come to `place` of `body` for `service` at one time."""
+    """So many people may come to `place` of `body` at one time; `service` is the calendar."""
 
     body = models.CharField(max_length=64)
     place = models.CharField(max_length=64)
@@ -16,9 +16,14 @@ class Slot(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     capacity = models.PositiveSmallIntegerField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         ordering = ["starts_at", "id"]
+        indexes = [models.Index(fields=["place", "starts_at"], name="slot_of_a_place")]
         constraints = [
             models.UniqueConstraint(fields=["place", "service", "starts_at"], name="slot_once"),
             models.CheckConstraint(
@@ -39,6 +44,7 @@ class Booking(models.Model):
         HELD = "held"
         BOOKED = "booked"
         CANCELLED = "cancelled"
+        DISPLACED = "displaced"  # the body closed the slot
         CAME = "came"
         MISSED = "missed"
 

@@ -24,7 +24,7 @@ from pencere.web.cases.domain.desks import DECIDING
 from pencere.web.cases.domain.reading import Opened, open_case
 from pencere.web.cases.domain.sealing import seal
 from pencere.web.cases.domain.transitions import By, store
-from pencere.web.cases.models import Attachment, Case, CaseEvent, Supplement
+from pencere.web.cases.models import Attachment, Batch, BatchLine, Case, CaseEvent, Supplement
 from pencere.web.exchange import Gateway
 from pencere.web.leaves import add_leaf
 from pencere.web.people.domain.visit import Visit
@@ -117,13 +117,15 @@ def act(  # noqa: PLR0913, a decision is all of these
     version: int,
     reasons: Iterable[str] = (),
     comment: str = "",
+    batch: Batch | None = None,
     gateway: Gateway,
     at: datetime,
 ) -> Case:
     """Do an officer's action: decide, ask the applicant, ask for an opinion.
 
     What only the body may see is asked of the registers anew, and kept with the decision. An
-    action with four eyes becomes a proposal that `confirm` or `decline` answers.
+    action with four eyes becomes a proposal that `confirm` or `decline` answers. Of a `batch` the
+    line of this case is written in the same transaction.
 
     Raises:
         Conflict: "case.changed", "case.proposal_pending", "case.taken".
@@ -146,7 +148,7 @@ def act(  # noqa: PLR0913, a decision is all of these
         reasons=tuple(reasons),
         comment=comment,
     )
-    return _decided(opened, step, officer, comment=comment, at=at)
+    return _decided(opened, step, officer, comment=comment, batch=batch, at=at)
 
 
 def confirm(  # noqa: PLR0913, a decision is all of these
@@ -256,8 +258,14 @@ def resubmit(  # noqa: PLR0913, an act is all of these
     return case
 
 
-def _decided(
-    opened: Opened, step: Transition, officer: Person, *, comment: str, at: datetime
+def _decided(  # noqa: PLR0913, a decision is all of these
+    opened: Opened,
+    step: Transition,
+    officer: Person,
+    *,
+    comment: str,
+    batch: Batch | None = None,
+    at: datetime,
 ) -> Case:
     case = opened.case
     words: dict[str, Any] = {"facts": opened.told.as_json()}
@@ -271,7 +279,10 @@ def _decided(
             by=By(_role(opened), officer),
             at=at,
             words=words,
+            marks={"batch": str(batch.id)} if batch is not None else None,
         )
+        if batch is not None:
+            BatchLine.objects.create(batch=batch, number=case.number, at=at)
         decision = step.case.decision
         acted = next((event for event in step.events if event.kind == "acted"), None)
         if acted is not None and decision is not None:

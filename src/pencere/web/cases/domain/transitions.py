@@ -13,6 +13,7 @@ from pencere.services.clock import LegalClock
 from pencere.services.keeping import forget_on
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
+from pencere.web.appointments.interfaces import Subject, cancel_for
 from pencere.web.cases.domain import definitions, desks
 from pencere.web.cases.domain.outbox import enqueue
 from pencere.web.cases.domain.sealing import seal, unseal
@@ -64,11 +65,13 @@ def store(  # noqa: PLR0913, a transition is all of these
     by: By,
     at: datetime,
     words: Mapping[str, Any] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Store a transition of a case, in the caller's transaction.
 
     `words` (a comment, what registers said to the officer) are sealed into the event of the act,
-    the grounds of a condition into that of the check.
+    the grounds of a condition into that of the check; `marks` stand in the event of the act in
+    clear.
 
     Raises:
         Conflict: "case.changed": somebody else was first. The caller's transaction must end.
@@ -91,12 +94,19 @@ def store(  # noqa: PLR0913, a transition is all of these
     changed = Case.objects.filter(pk=case.pk, version=expected).update(**columns)
     if not changed:
         raise Conflict("case.changed")
-    add_events(case=case, events=transition.events, by=by, words=words)
+    if definition.states[case.state].appointment is None and _receives(definition):
+        cancel_for(subject=Subject("case", case.number), at=at)
+    add_events(case=case, events=transition.events, by=by, words=words, marks=marks)
     plan(case=case, planned=transition.effects, at=at)
 
 
 def add_events(
-    *, case: Case, events: Iterable[Event], by: By, words: Mapping[str, Any] | None = None
+    *,
+    case: Case,
+    events: Iterable[Event],
+    by: By,
+    words: Mapping[str, Any] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Append events in their order."""
     last = CaseEvent.objects.filter(case=case).order_by("-n").values_list("n", flat=True).first()
@@ -117,7 +127,7 @@ def add_events(
                 action=event.action or "",
                 by_role=by.role.value if person is not None else Role.SYSTEM.value,
                 by=person,
-                facts=_plain(event.facts),
+                facts={**_plain(event.facts), **(marks or {} if event.kind == "acted" else {})},
                 words_sealed=seal(sealed, case.id.bytes) if sealed else None,
             )
         )
@@ -140,6 +150,10 @@ def plan(*, case: Case, planned: Iterable[Planned], at: datetime) -> None:
         )
         if is_new and not one.waits_for:
             enqueue(effect.pk)
+
+
+def _receives(definition: Definition) -> bool:
+    return any(state.appointment is not None for state in definition.states.values())
 
 
 def clock_of(case: Case) -> LegalClock:

@@ -1,6 +1,7 @@
 """Tables of the app, one noun a module."""
 
 from pencere.web.cases.models.attachment import Attachment, Supplement
+from pencere.web.cases.models.batch import Batch, BatchLine
 from pencere.web.cases.models.case import Case
 from pencere.web.cases.models.draft import Draft
 from pencere.web.cases.models.effect import Effect
@@ -12,6 +13,8 @@ from pencere.web.cases.models.version_move import VersionMove
 
 __all__ = [
     "Attachment",
+    "Batch",
+    "BatchLine",
     "Case",
     "CaseEvent",
     "CaseMessage",

@@ -52,6 +52,8 @@ def _row(event: CaseEvent) -> list[str]:
     if event.kind == "asked":
         asked = dict.fromkeys(event.facts.get("registers", ()))
         said += ": " + ", ".join(register(one).names.in_language(language) for one in asked)
+    if "batch" in event.facts:
+        said += " · " + t("office.batch.of", batch=event.facts["batch"])
     return [
         event.case.number,
         format_instant(event.at, language),

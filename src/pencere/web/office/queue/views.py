@@ -18,6 +18,7 @@ from pencere.web.cases.models import Case
 from pencere.web.office.number import as_number
 from pencere.web.office.terms import TermLeft, state_name, term_left
 from pencere.web.office.who import (
+    accountant,
     auditor,
     decides_at,
     desk_bodies,
@@ -30,12 +31,16 @@ from pencere.web.rules import Verdict, rule, visit_of
 from pencere.web.texts import current_language, t
 
 PAGE = 25
+PAGE_MINE = 100  # as many as one batch decides
 TABS = ("waiting", "mine", "team", "closed")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One case of the list. `href` is empty for the officer's own application."""
+    """One case of the list. `href` is empty for the officer's own application.
+
+    `mark` is what a batch names it by, empty where it cannot be decided with others.
+    """
 
     number: str
     href: str
@@ -43,6 +48,7 @@ class Line:
     state: str
     term: TermLeft
     officer: str
+    mark: str = ""
 
 
 @rule(office_holder)
@@ -61,14 +67,17 @@ def show(request: HttpRequest) -> HttpResponse:
     counts = _counts(visit)
     if "show" not in request.GET and not counts["mine"]:
         tab = "waiting"
-    page = Paginator(_list(visit, tab), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(_list(visit, tab), PAGE_MINE if tab == "mine" else PAGE).get_page(
+        request.GET.get("page")
+    )
     return _page(request, visit, page, tab=tab, counts=counts)
 
 
 def _first_page(request: HttpRequest) -> str:
-    """Return the page of who has no cases: auditor, officer of the register, editor."""
-    if auditor.judge(request) is Verdict.OPEN:
-        return "audit"
+    """Return the page of who has no cases: auditor, accountant, officer of the register, editor."""
+    for judged, page in ((auditor, "audit"), (accountant, "money")):
+        if judged.judge(request) is Verdict.OPEN:
+            return page
     return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"
 
 
@@ -92,6 +101,7 @@ def _page(  # noqa: PLR0913, a page is all of these
     number: str = "",
 ) -> HttpResponse:
     today = local_date(settings.CLOCK.now())
+    lines = [_line(case, visit, today) for case in page]
     return render(
         request,
         "office/queue/pages/queue.jinja",
@@ -109,7 +119,8 @@ def _page(  # noqa: PLR0913, a page is all of these
             ],
             "may_take": counts["waiting"] > 0
             and any(decides_at(visit, body) for body in desk_bodies(visit)),
-            "lines": [_line(case, visit, today) for case in page],
+            "lines": lines,
+            "may_mark": sum(1 for line in lines if line.mark) > 1,
             "page": page.number,
             "pages": page.paginator.num_pages,
         },
@@ -159,4 +170,9 @@ def _line(case: Case, visit: Visit, today: date) -> Line:
         state=t("office.queue.own") if is_own else state_name(definition, case.state),
         term=term_left(clock_of(case), definition, on=today),
         officer=case.officer.name if case.officer is not None else "",
+        mark=f"{case.number}~{case.version}" if _is_mine(case, visit) else "",
     )
+
+
+def _is_mine(case: Case, visit: Visit) -> bool:
+    return case.officer_id == visit.person.pk and case.closed_at is None

@@ -16,7 +16,7 @@ from pencere.web.payments.models import Charge, Entry
 def record_payment(*, charge: Charge, at: datetime) -> None:
     """The provider owes the sum; the body's fee account has earned it."""
     _move(charge, charge.id, debit=f"provider:{charge.provider}",
-          credit=f"fee:{charge.beneficiary}", amount=charge.amount, at=at)  # fmt: skip
+          credit=f"fee:{charge.beneficiary}", amount=charge.taken, at=at)  # fmt: skip
 
 
 def record_refund(*, charge: Charge, refund: UUID, amount: int, at: datetime) -> None:

@@ -13,19 +13,24 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from pencere.kernel.errors import Conflict, Missing
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book, refunds
 from pencere.web.payments.domain.graph import Event, after, is_allowed
 from pencere.web.payments.domain.moves import begin, move
-from pencere.web.payments.models import Callback, Charge
+from pencere.web.payments.domain.policy import policy
+from pencere.web.payments.models import Callback, Charge, Refund
 from pencere.web.payments.models.charge import OPEN, State
 from pencere.web.payments.providers.protocol import Notice, Order
 
 log = logging.getLogger(__name__)
 
 LIFETIME = timedelta(minutes=30)
+
+# Why all of a payment goes back that is not of the sum that was asked.
+WRONG_AMOUNT = "wrong-amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,11 @@ class Subject:
 
 
 def current_charge(subject: Subject) -> Charge | None:
-    """Return the paid charge of a subject, else its open one, else its latest."""
-    found = Charge.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+    """Return the paid charge of a subject, else its open one, else its latest.
+
+    One of a wrong sum, which goes back, is none.
+    """
+    found = _that_count(subject)
     by_rank = {State.PAID: 0, State.STARTED: 1, State.CREATED: 1}
     ranked = sorted(found.order_by("-created_at"), key=lambda c: by_rank.get(State(c.state), 2))
     return ranked[0] if ranked else None
@@ -46,9 +54,14 @@ def current_charge(subject: Subject) -> Charge | None:
 
 def paid_charge(subject: Subject) -> Charge | None:
     """Return the charge that paid for a subject and was not given back, or None."""
+    return _that_count(subject).filter(state=State.PAID).first()
+
+
+def goes_back(subject: Subject) -> bool:
+    """Say whether a wrong sum was paid for a subject, and is being returned."""
     return Charge.objects.filter(
-        subject_kind=subject.kind, subject_id=subject.id, state=State.PAID
-    ).first()
+        subject_kind=subject.kind, subject_id=subject.id, refunds__reason=WRONG_AMOUNT
+    ).exists()
 
 
 @transaction.atomic
@@ -134,13 +147,13 @@ def receive_callback(
     """Take a provider's callback and return its verdict.
 
     "settled": the charge moved; "already": this event, or its outcome, was known; "late": the
-    charge had been given up and the money came all the same.
+    charge had been given up and the money came all the same; "mismatch": another sum than asked
+    came, and goes back by the country's rule.
 
     Raises:
         Refused: forged or stale. Nothing is stored.
         Invalid: signed, and not of the agreed form.
         Missing: "charge.unknown".
-        Conflict: "charge.amount": another sum than asked; kept for the operator, not settled.
     """
     notice = providers.provider(provider).read_callback(headers, body, at=at)
     digest = hashlib.sha256(body).digest()
@@ -159,7 +172,6 @@ def receive_callback(
         )
     if verdict == "mismatch":
         log.error("payment_amount_mismatch charge=%s", charge.id)
-        raise Conflict("charge.amount", charge=str(charge.id))
     return verdict
 
 
@@ -233,9 +245,10 @@ def _apply(  # noqa: PLR0913, a word of a provider is all of these
     paid_by: Event = Event.CAPTURE,
 ) -> str:
     was, to = State(charge.state), State(notice.outcome)
+    facts: dict[str, Any]
     if was == to or (was == State.REFUNDED and to == State.PAID):
         return "already"
-    if to == State.PAID and notice.amount != charge.amount:
+    if to == State.PAID and notice.amount <= 0:
         facts = {"problem": "amount", "said": notice.amount}
         move(charge, Event.NOTE, source=source, at=at, facts=facts)
         return "mismatch"
@@ -243,13 +256,16 @@ def _apply(  # noqa: PLR0913, a word of a provider is all of these
     if not is_allowed(was, event):
         move(charge, Event.NOTE, source=source, at=at, facts={"ignored": str(to)})
         return "already"
-    others = Charge.objects.filter(
-        subject_kind=charge.subject_kind, subject_id=charge.subject_id, state=State.PAID
-    ).exclude(pk=charge.pk)
-    paid_before = others.exists()
+    others = _that_count(Subject(charge.subject_kind, charge.subject_id)).exclude(pk=charge.pk)
+    paid_before = others.filter(state=State.PAID).exists()
+    differs = to == State.PAID and notice.amount != charge.amount
+    if differs:
+        charge.received = notice.amount
     charge.provider_reference = notice.reference
     charge.settled_at = at
     facts = {"event": notice.event, **({"by": by} if by else {})}
+    if differs:
+        facts |= {"problem": "amount", "said": notice.amount}
     move(charge, event, source=source, at=at, facts=facts)
     if to == State.PAID:
         book.record_payment(charge=charge, at=at)
@@ -257,7 +273,29 @@ def _apply(  # noqa: PLR0913, a word of a provider is all of these
             refunds.request(
                 charge=charge, key=f"paid-twice:{charge.id}", reason="paid-twice", at=at
             )
+        elif differs:
+            _give_back_what_differs(charge, at=at)
+    if differs:
+        return "mismatch"
     return "late" if was not in OPEN else "settled"
+
+
+def _give_back_what_differs(charge: Charge, *, at: datetime) -> None:
+    """Return what is too much, or, when it is too little or the country says so, all of it."""
+    excess = charge.taken - charge.amount
+    if excess > 0 and policy().too_much == "return-excess":
+        refunds.request(
+            charge=charge, key=f"excess:{charge.id}", reason="excess", amount=excess, at=at
+        )
+    else:
+        key = f"{WRONG_AMOUNT}:{charge.id}"
+        refunds.request(charge=charge, key=key, reason=WRONG_AMOUNT, at=at)
+
+
+def _that_count(subject: Subject) -> QuerySet[Charge]:
+    found = Charge.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
+    returned = Refund.objects.filter(charge=OuterRef("pk"), reason=WRONG_AMOUNT)
+    return found.filter(~Exists(returned))
 
 
 def _was_left(charge: Charge, was: State) -> bool:

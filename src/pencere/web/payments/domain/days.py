@@ -20,7 +20,7 @@ from pencere.kernel.errors import Conflict, Invalid, Missing
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book, charges
 from pencere.web.payments.domain.matching import Booked, differences
-from pencere.web.payments.models import Charge, Closing, Difference, Entry, Statement
+from pencere.web.payments.models import Charge, Closing, Difference, Entry, Statement, StatementLine
 from pencere.web.payments.providers.protocol import Line, Notice
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def explain(*, difference_id: int, officer: Any, words: str, at: datetime) -> Di
         Invalid: "difference.words".
         Conflict: "difference.explained": somebody did already.
     """
-    found = _difference(difference_id)
+    found = open_difference(difference_id)
     if not words.strip() or len(words) > LONGEST_WORDS:
         raise Invalid("difference.words", limit=LONGEST_WORDS)
     found.explained_at, found.explained_by, found.words = at, officer, words.strip()
@@ -115,17 +115,12 @@ def correct(*, difference_id: int, officer: Any, words: str, at: datetime) -> st
     """Let a charge follow the bank's statement: the money came, and nobody told us.
 
     Raises:
-        Conflict: "difference.not-correctable": only a payment that the book does not hold, of the
-            sum that was asked, can be taken over.
+        Conflict: "difference.not-correctable": only a payment that the book does not hold can be
+            taken over.
     """
-    found = _difference(difference_id)
+    found = open_difference(difference_id)
     charge = _charge_of(found)
-    if (
-        found.kind != Difference.Kind.BANK_ONLY
-        or found.movement != "payment"
-        or charge is None
-        or charge.amount != found.bank_amount
-    ):
+    if found.kind != Difference.Kind.BANK_ONLY or found.movement != "payment" or charge is None:
         raise Conflict("difference.not-correctable")
     notice = Notice(
         event=f"statement:{found.day}:{found.number}",
@@ -186,7 +181,7 @@ def to_compare(*, at: datetime) -> list[date]:
 
 def _booked(provider: str, lines: Collection[Line], begin: datetime, end: datetime) -> list[Booked]:
     """Return the day's movements, and those the lines name, whenever they were booked."""
-    named = [number for number in (_uuid(line.number) for line in lines) if number is not None]
+    named = [number for number in (as_uuid(line.number) for line in lines) if number is not None]
     rows = Entry.objects.filter(account=f"provider:{provider}").filter(
         Q(at__gte=begin, at__lt=end) | Q(movement__in=named) | Q(charge__in=named, amount__gt=0)
     )
@@ -205,7 +200,7 @@ def _booked(provider: str, lines: Collection[Line], begin: datetime, end: dateti
 
 def _write_statement(provider: str, day: date, lines: Collection[Line], *, at: datetime) -> None:
     told = [{**asdict(line), "at": int(line.at.timestamp())} for line in lines]
-    Statement.objects.update_or_create(
+    statement, _ = Statement.objects.update_or_create(
         provider=provider,
         day=day,
         defaults={
@@ -214,9 +209,27 @@ def _write_statement(provider: str, day: date, lines: Collection[Line], *, at: d
             "sha256": hashlib.sha256(canonical_json(told)).digest(),
         },
     )
+    statement.told.all().delete()
+    StatementLine.objects.bulk_create(
+        StatementLine(
+            statement=statement,
+            movement=line.kind,
+            number=line.number,
+            charge_number=line.charge,
+            reference=line.reference,
+            amount=line.amount,
+            at=line.at,
+        )
+        for line in lines
+    )
 
 
-def _difference(difference_id: int) -> Difference:
+def open_difference(difference_id: int) -> Difference:
+    """Return a difference that waits, locked.
+
+    Raises:
+        Missing: "difference.unknown". Conflict: "difference.explained".
+    """
     found = Difference.objects.select_for_update().filter(pk=difference_id).first()
     if found is None:
         raise Missing("difference.unknown")
@@ -226,11 +239,12 @@ def _difference(difference_id: int) -> Difference:
 
 
 def _charge_of(found: Difference) -> Charge | None:
-    number = _uuid(found.charge_number)
+    number = as_uuid(found.charge_number)
     return None if number is None else Charge.objects.filter(pk=number).first()
 
 
-def _uuid(text: str) -> UUID | None:
+def as_uuid(text: str) -> UUID | None:
+    """Return a number of the bank as one of ours; None when it is not."""
     try:
         return UUID(text)
     except ValueError:

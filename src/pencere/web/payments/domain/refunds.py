@@ -2,13 +2,14 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Sum
 from procrastinate.contrib.django import app
 
-from pencere.kernel.errors import Conflict, Refused
+from pencere.kernel.errors import Conflict, Missing, Refused
 from pencere.web.payments import providers
 from pencere.web.payments.domain import book
 from pencere.web.payments.domain.graph import Event
@@ -58,7 +59,7 @@ def left_of(charge: Charge) -> int:
     if charge.state != State.PAID:
         return 0
     taken = charge.refunds.exclude(progress__in=DEAD).aggregate(total=Sum("amount"))["total"]
-    return int(charge.amount - (taken or 0))
+    return int(charge.taken - (taken or 0))
 
 
 def _made(
@@ -124,8 +125,34 @@ def give_back(*, refund_id: UUID, at: datetime) -> Refund:
             return refund
         done = charge.refunds.filter(progress=Refund.Progress.DONE)
         given = done.aggregate(total=Sum("amount"))["total"]
-        event = Event.COMPLETE_REFUND if given == charge.amount else Event.SETTLE_REFUND
+        event = Event.COMPLETE_REFUND if given == charge.taken else Event.SETTLE_REFUND
         move(charge, event, source="system", at=at, facts=facts)
         book.record_refund(charge=charge, refund=refund.id, amount=refund.amount, at=at)
     log.info("refund_done refund=%s charge=%s", refund.id, charge.id)
+    return refund
+
+
+@transaction.atomic
+def retry(*, refund_id: UUID, officer: Any, at: datetime) -> Refund:
+    """Ask the provider again for what it refused, or did not answer; twice asks once more at most.
+
+    Raises:
+        Missing: "refund.unknown".
+        Conflict: "refund.not-open": done, or not granted yet; "refund.too-much": given otherwise.
+    """
+    found = Refund.objects.filter(pk=refund_id).first()
+    if found is None:
+        raise Missing("refund.unknown")
+    charge = Charge.objects.select_for_update().get(pk=found.charge_id)
+    refund = Refund.objects.select_for_update().get(pk=refund_id)
+    if refund.progress not in {Refund.Progress.REFUSED, Refund.Progress.REQUESTED}:
+        raise Conflict("refund.not-open")
+    if refund.progress == Refund.Progress.REFUSED:
+        left = left_of(charge)
+        if refund.amount > left:
+            raise Conflict("refund.too-much", left=left)
+        refund.progress, refund.done_at = Refund.Progress.REQUESTED, None
+        refund.save(update_fields=["progress", "done_at"])
+    enqueue(refund, charge=charge, source="officer", at=at)
+    log.info("refund_retried refund=%s officer=%s", refund.id, officer.pk)
     return refund

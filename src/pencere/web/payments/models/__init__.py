@@ -1,7 +1,7 @@
 """Tables of payments."""
 
 from pencere.web.payments.models.charge import Callback, Charge, ChargeEvent, Refund
-from pencere.web.payments.models.day import Closing, Difference, Statement
+from pencere.web.payments.models.day import Closing, Difference, Statement, StatementLine
 from pencere.web.payments.models.entry import Entry
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "Entry",
     "Refund",
     "Statement",
+    "StatementLine",
 ]

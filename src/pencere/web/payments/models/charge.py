@@ -35,6 +35,7 @@ class Charge(models.Model):
     subject_id = models.CharField(max_length=64)
     beneficiary = models.CharField(max_length=64)
     amount = models.BigIntegerField()
+    received = models.BigIntegerField(null=True)  # what came, where it is not what was asked
     description = models.JSONField()
     basis = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.CREATED)
@@ -70,6 +71,11 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.state}"
+
+    @property
+    def taken(self) -> int:
+        """The qəpik the provider took, or will take, for this charge."""
+        return self.amount if self.received is None else self.received
 
 
 class ChargeEvent(models.Model):
@@ -132,7 +138,7 @@ class Refund(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="refunds")
     key = models.CharField(max_length=160, unique=True)
-    reason = models.CharField(max_length=32)  # case, officer, paid-twice, draft-left, fee-rose
+    reason = models.CharField(max_length=32)  # case, officer, paid-twice, excess ...
     amount = models.BigIntegerField()
     progress = models.CharField(max_length=16, choices=Progress.choices, default=Progress.REQUESTED)
     requested_at = models.DateTimeField()

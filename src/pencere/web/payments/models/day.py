@@ -23,6 +23,24 @@ class Statement(models.Model):
         return f"{self.provider} {self.day}"
 
 
+class StatementLine(models.Model):
+    """One movement as the bank told it when the day was last compared. Sums are in qəpik."""
+
+    statement = models.ForeignKey(Statement, on_delete=models.CASCADE, related_name="told")
+    movement = models.CharField(max_length=16)  # payment, refund
+    number = models.CharField(max_length=64)
+    charge_number = models.CharField(max_length=64)
+    reference = models.CharField(max_length=128, blank=True, default="")
+    amount = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.movement} {self.number}"
+
+
 class Difference(models.Model):
     """A movement that the bank and the book do not tell alike. Sums are in qəpik."""
 
@@ -48,6 +66,12 @@ class Difference(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     words = models.CharField(max_length=500, blank=True, default="")
+    how = models.CharField(max_length=16, blank=True, default="")  # explain, correct
+    proposed_at = models.DateTimeField(null=True)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    proposed_words = models.CharField(max_length=500, blank=True, default="")
 
     class Meta:
         ordering = ["day", "id"]
@@ -58,6 +82,12 @@ class Difference(models.Model):
             models.CheckConstraint(
                 condition=Q(explained_at__isnull=True) | ~Q(words=""),
                 name="difference_explained_in_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(explained_by__isnull=True)
+                | Q(proposed_by__isnull=True)
+                | ~Q(explained_by=models.F("proposed_by")),
+                name="difference_four_eyes",
             ),
         ]
 

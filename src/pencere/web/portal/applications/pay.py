@@ -1,12 +1,14 @@
 """Paying: to the bank's page and back. The bank's word is waited for, never guessed."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from pencere.kernel.errors import Conflict, PencereError, Unavailable
+from pencere.kernel.errors import Conflict, PencereError
 from pencere.kernel.text import LANGUAGES
 from pencere.web.cases.domain.drafts import Writing
 from pencere.web.cases.domain.submission import fee_of, must_pay, subject_of
@@ -30,14 +32,21 @@ def pay(request: HttpRequest, draft: Draft) -> HttpResponse:
     Opened without a charge, or with `again`, a charge is made and the person sent to the bank.
     """
     charge = charges.current_charge(subject_of(draft))
+    if charge is not None and charge.state == State.STARTED and request.method != "POST":
+        _ask(charge)  # another sum than asked makes it count no more
+        charge = charges.current_charge(subject_of(draft))
     if charge is not None and charge.state == State.PAID:
         return _paid(charge, draft)
+    if charge is None and request.method != "POST" and charges.goes_back(subject_of(draft)):
+        page: dict[str, object] = {
+            "draft": draft,
+            "charge": None,
+            "is_waiting": False,
+            "reload_s": RELOAD_S,
+        }
+        return render(request, "portal/applications/pay.jinja", page)
     if request.method == "POST" or charge is None or charge.state == State.CREATED:
         return _to_bank(draft)
-    if charge.state == State.STARTED:
-        charge = _asked(charge)
-        if charge.state == State.PAID:
-            return _paid(charge, draft)
     page = {
         "draft": draft,
         "charge": charge,
@@ -93,14 +102,10 @@ def _to_bank(draft: Draft) -> HttpResponse:
     return HttpResponseRedirect(address)
 
 
-def _asked(charge: Charge) -> Charge:
+def _ask(charge: Charge) -> None:
     """Ask the bank once, for when its callback has not come; its silence changes nothing."""
-    try:
+    with suppress(PencereError):
         charges.poll(charge_id=charge.id, at=now())
-    except (Unavailable, PencereError):
-        return charge
-    charge.refresh_from_db()
-    return charge
 
 
 def _after(draft: Draft) -> str:

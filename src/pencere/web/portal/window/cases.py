@@ -26,6 +26,7 @@ from pencere.web.country import country
 from pencere.web.issued.domain import finding
 from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.shown import answer_shown, shown_fact
+from pencere.web.portal.window import appointment
 from pencere.web.portal.window.explained import explained
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
@@ -167,6 +168,7 @@ def _page(
         "unread": unread(case=found, as_body=False),
         "offers": _offers(opened),
         "asks_how": may_answer(found),
+        "appointment": appointment.summary_of(opened, current_language()),
         "reload_s": RELOAD_S,
     }
     return render(request, "portal/window/case.jinja", page, status=status)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from pencere.web.portal.window import (
     access,
+    appointment,
     cases,
     data,
     home,
@@ -31,6 +32,13 @@ urlpatterns = [
     path("cases/<str:number>/answer/", cases.answer, name="case_answer"),
     path("cases/<str:number>/messages/", messaging.show, name="case_messages"),
     path("cases/<str:number>/satisfied/", satisfied.satisfied, name="case_satisfied"),
+    path("cases/<str:number>/appointment/", appointment.show, name="case_appointment"),
+    path(
+        "cases/<str:number>/appointment/cancel/",
+        appointment.cancel,
+        name="case_appointment_cancel",
+    ),
+    path("cases/<str:number>/appointment.ics", appointment.calendar, name="case_appointment_file"),
     path("cases/<str:number>/withdraw/", cases.withdraw, name="case_withdraw"),
     path("cases/<str:number>/receipt.pdf", cases.receipt, name="case_receipt"),
 ]

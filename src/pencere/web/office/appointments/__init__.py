@@ -1,0 +1,1 @@
+"""Who is expected at a place, who came, and times that are closed."""

@@ -1,0 +1,1 @@
+"""The accountant's desk: days of money, what does not fit, refunds that wait."""
