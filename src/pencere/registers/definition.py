@@ -1,7 +1,7 @@
 """What a register is, as its YAML file says. Form: docs/specs/registers.md, section 2."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
 from pencere.registers.events import EventRule, read_events
+from pencere.registers.masks import Masks, read_masks
 from pencere.registers.numbering import Numbering
 
 KeyKind = Literal["unique", "forever", "lookup", "blocking"]
@@ -79,6 +80,7 @@ class Definition:
     sha256: bytes
     file: Path
     events: tuple[EventRule, ...] = ()
+    masks: Masks = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -148,6 +150,7 @@ def read_definition(path: Path) -> Definition:
         sha256=digest,
         file=path,
         events=read_events(top, _names(schema)),
+        masks=read_masks(top),
     )
 
 

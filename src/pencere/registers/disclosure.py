@@ -1,0 +1,78 @@
+"""The one gate through which a record leaves: the fields of the purpose, masked where it says so.
+
+Answers, what a writer gets back, and exports are all made by `Register.shown`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from pencere.kernel.errors import Invalid, Refused
+from pencere.registers.caller import Caller
+from pencere.registers.definition import Definition
+from pencere.registers.masks import masked
+from pencere.registers.records import Record
+
+
+class Stored(Protocol):
+    """A record as the store has it."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def valid_from(self) -> date: ...  # noqa: D102
+    @property
+    def data(self) -> Mapping[str, object]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register with its short number in the database."""
+
+    definition: Definition
+    number: int
+
+    def disclosed_to(self, caller: Caller) -> Sequence[str]:
+        """Return the fields the caller's purpose opens, of them those the agreement names.
+
+        Raises:
+            Refused: `purpose.not_disclosed`, `fields.not_disclosed`: the agreement names none
+                of what the purpose opens.
+            Invalid: `header.missing`, for want of the person.
+        """
+        fields = self.definition.disclosure.get(caller.purpose)
+        if fields is None:
+            raise Refused("purpose.not_disclosed", register=self.definition.code)
+        if self.definition.subject is not None and caller.person is None:
+            raise Invalid("header.missing", header="pencere-person")
+        if not caller.fields:
+            return fields
+        narrowed = tuple(field for field in fields if field in caller.fields)
+        if not narrowed:
+            raise Refused("fields.not_disclosed", register=self.definition.code)
+        return narrowed
+
+    def shown(self, caller: Caller, stored: Stored) -> Record:
+        """Return what the caller may see of a record, in the order of the purpose's fields.
+
+        Raises:
+            Refused, Invalid: as `disclosed_to`.
+        """
+        data = self.seen(caller.purpose, self.disclosed_to(caller), stored.data)
+        return Record(stored.id, stored.version, stored.state, stored.valid_from, data)
+
+    def seen(
+        self, purpose: str, fields: Sequence[str], data: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return those of `fields` that are there, masked as the purpose sees them."""
+        masks = self.definition.masks.get(purpose, {})
+        return {
+            field: masked(masks[field], data[field]) if field in masks else data[field]
+            for field in fields
+            if field in data
+        }
