@@ -16,11 +16,16 @@ from pencere.countries import Country
 from pencere.kernel.clock import Clock, local_date
 from pencere.kernel.errors import Invalid, Missing
 from pencere.registers import lint
+from pencere.registers.bulk import File, Loaded, load_file
+from pencere.registers.definition import Definition
+from pencere.registers.export import Wanted, export
 from pencere.registers.load import Entry, Loading, Progress, Source, is_loaded, load
 from pencere.registers.publishing import publish
 from pencere.registers.verify import Fault, verify
 
 POPULATION = "population"
+# The client in versions and logs when the register's own operator acts on this machine.
+LOADER = "pencere/load"
 DEFAULT_SEED = "1"
 
 
@@ -110,12 +115,64 @@ async def load_population(
         await connection.close()
     source = Source(
         name=POPULATION,
-        client="pencere/load",
+        client=LOADER,
         purpose="demonstration",
         reason=f"invented population, seed {wanted.seed}",
     )
     with psycopg.connect(database_url, autocommit=True) as loader:
         return load(Loading(loader, definitions, source, clock.now()), entries, progress)
+
+
+def load_records(  # noqa: PLR0913  # a load is all of these
+    database_url: str,
+    country: Country,
+    code: str,
+    file: tuple[Path, str],
+    source: Source,
+    *,
+    clock: Clock,
+    progress: Progress = lambda _: None,
+) -> Loaded:
+    """Load a file (path, format) into a register; again goes on, or says that it was done.
+
+    Raises:
+        Missing: `register.unknown`, `file.missing`.
+        Conflict, Invalid: as `bulk.load_file`.
+    """
+    definition = _definition(country, code)
+    path, form = file
+    if not path.is_file():
+        raise Missing("file.missing", file=str(path))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        wanted = File(path, form)
+        return load_file(connection, definition, wanted, source, at=clock.now(), progress=progress)
+
+
+def export_register(  # noqa: PLR0913  # an export is all of these
+    database_url: str,
+    country: Country,
+    code: str,
+    wanted: Wanted,
+    folder: Path,
+    *,
+    clock: Clock,
+    progress: Progress = lambda _: None,
+) -> dict[str, object]:
+    """Write a register's records for a purpose into a new folder; return the manifest.
+
+    Raises:
+        Missing: `register.unknown`.
+        Refused, Conflict: as `export.export`.
+    """
+    definition = _definition(country, code)
+    return export(database_url, definition, wanted, folder, at=clock.now(), progress=progress)
+
+
+def _definition(country: Country, code: str) -> Definition:
+    try:
+        return lint.load_registers(country)[code]
+    except KeyError:
+        raise Missing("register.unknown", register=code[:80]) from None
 
 
 def verify_registers(database_url: str, progress: Progress = lambda _: None) -> list[Fault]:

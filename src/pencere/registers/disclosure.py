@@ -37,6 +37,17 @@ class Register:
     definition: Definition
     number: int
 
+    def opened_for(self, purpose: str) -> Sequence[str]:
+        """Return the fields a purpose opens.
+
+        Raises:
+            Refused: `purpose.not_disclosed`.
+        """
+        fields = self.definition.disclosure.get(purpose)
+        if fields is None:
+            raise Refused("purpose.not_disclosed", register=self.definition.code)
+        return fields
+
     def disclosed_to(self, caller: Caller) -> Sequence[str]:
         """Return the fields the caller's purpose opens, of them those the agreement names.
 
@@ -45,9 +56,7 @@ class Register:
                 of what the purpose opens.
             Invalid: `header.missing`, for want of the person.
         """
-        fields = self.definition.disclosure.get(caller.purpose)
-        if fields is None:
-            raise Refused("purpose.not_disclosed", register=self.definition.code)
+        fields = self.opened_for(caller.purpose)
         if self.definition.subject is not None and caller.person is None:
             raise Invalid("header.missing", header="pencere-person")
         if not caller.fields:

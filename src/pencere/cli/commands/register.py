@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
-from pencere.cli.commands import register_events
+from pencere.cli.commands import register_bulk, register_events
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -23,8 +23,9 @@ def run(arguments: Sequence[str]) -> int:
             ("list", "list the registers"),
             ("check", "check the definitions before they are used"),
             ("new", "begin a definition"),
-            ("load", "load the invented population, once"),
+            ("load", "load a file of records, or the invented population, once"),
             ("verify", "read every version: is it what was written"),
+            *register_bulk.ACTIONS,
             *register_events.ACTIONS,
         ],
     )
@@ -33,10 +34,12 @@ def run(arguments: Sequence[str]) -> int:
     actions["load"].add_argument("--people", type=int, default=2000, metavar="N")
     actions["list"].add_argument("--json", action="store_true", help="for machines")
     actions["check"].add_argument("--country", metavar="DIR", help="another country's folder")
+    register_bulk.add_options(actions)
     register_events.add_options(actions)
     given = options.parse_args(arguments)
-    if given.action in dict(register_events.ACTIONS):
-        return register_events.run(given)
+    for module in (register_events, register_bulk):
+        if module.does(given):
+            return module.run(given)
     match given.action:
         case "list":
             return _list(as_json=given.json)
