@@ -3,7 +3,7 @@
 The functions return values; showing them is the command's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -17,10 +17,13 @@ from pencere.kernel.clock import Clock, local_date
 from pencere.kernel.errors import Invalid, Missing
 from pencere.registers import lint
 from pencere.registers.bulk import File, Loaded, load_file
-from pencere.registers.definition import Definition
+from pencere.registers.definition import Definition, read_definition
+from pencere.registers.differences import Difference, differences
 from pencere.registers.export import Wanted, export
 from pencere.registers.load import Entry, Loading, Progress, Source, is_loaded, load
-from pencere.registers.publishing import publish
+from pencere.registers.moving import Moved, Moving
+from pencere.registers.publishing import publish, with_places
+from pencere.registers.steps import history_of
 from pencere.registers.verify import Fault, verify
 
 POPULATION = "population"
@@ -173,6 +176,66 @@ def _definition(country: Country, code: str) -> Definition:
         return lint.load_registers(country)[code]
     except KeyError:
         raise Missing("register.unknown", register=code[:80]) from None
+
+
+def compare_definitions(old: Path, new: Path) -> list[Difference]:
+    """Return what changes from one definition file to another."""
+    return differences(read_definition(old).content, read_definition(new).content)
+
+
+async def move_records(  # noqa: PLR0913  # a move is all of these
+    database_url: str,
+    country: Country,
+    code: str,
+    source: Source,
+    *,
+    clock: Clock,
+    dry_run: bool,
+    progress: Progress = lambda _: None,
+) -> Moved:
+    """Move a register's records to its newest definition, or only try; with misfits none moves.
+
+    Raises:
+        Missing: `register.unknown`, the register has no records to move.
+        Conflict: `move.differs`, `key.taken`.
+        Invalid: `move.keys`, a key that is there changes its place or kind, or the subject does.
+        Misconfigured: the definition is not newer than the published one, or changes it.
+    """
+    definition = _definition(country, code)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        rows = connection.execute(
+            "select d.version, d.content, g.id, d.key_order from registers.definition d"
+            " join registers.register g on g.code = d.register where d.register = %s",
+            (code,),
+        ).fetchall()
+        if not rows:
+            raise Missing("register.unknown", register=code)
+        contents: dict[int, Mapping[str, object]] = {
+            row[0]: with_places(row[1], row[3]) for row in rows
+        }
+        _refuse_new_keys(contents[max(contents)], definition)
+        history = history_of({**contents, definition.version: definition.content})
+        number = int(rows[0][2])
+        moving = Moving(connection, definition, history, number, source, clock.now())
+        tried = moving.try_all(progress)
+        if dry_run or tried.misfits:
+            return tried
+        # On record before the definition is there: a service that starts now waits for the end.
+        moving.begin()
+        publisher = await asyncpg.connect(database_url)
+        try:
+            async with publisher.transaction():
+                await publish(publisher, {code: definition}, clock.now(), moving=True)
+        finally:
+            await publisher.close()
+        return moving.run(progress)
+
+
+def _refuse_new_keys(old: Mapping[str, object], definition: Definition) -> None:
+    """What a key means is in rows of records that are over, too, and is not moved."""
+    for found in differences(old, definition.content):
+        if found.code in {"key.renumbered", "key.kind", "subject.changed"}:
+            raise Invalid("move.keys", change=found.code, where=found.where)
 
 
 def verify_registers(database_url: str, progress: Progress = lambda _: None) -> list[Fault]:

@@ -17,6 +17,7 @@ from pencere.kernel.text import Text
 from pencere.registers.events import EventRule, read_events
 from pencere.registers.masks import Masks, read_masks
 from pencere.registers.numbering import Numbering
+from pencere.registers.steps import Step, read_steps
 
 KeyKind = Literal["unique", "forever", "lookup", "blocking"]
 KEY_KINDS: tuple[KeyKind, ...] = ("unique", "forever", "lookup", "blocking")
@@ -80,6 +81,7 @@ class Definition:
     sha256: bytes
     file: Path
     events: tuple[EventRule, ...] = ()
+    move: tuple[Step, ...] = ()
     masks: Masks = field(default_factory=dict)
 
     @property
@@ -151,7 +153,15 @@ def read_definition(path: Path) -> Definition:
         file=path,
         events=read_events(top, _names(schema)),
         masks=read_masks(top),
+        move=_move(top),
     )
+
+
+def _move(top: Node) -> tuple[Step, ...]:
+    try:
+        return read_steps(top.values.get("move"))
+    except Invalid as error:
+        raise top.wrong("move", [{"rename": "gear", "to": "tool"}]) from error
 
 
 def _names(schema: Mapping[object, object]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Answers, what a writer gets back, and exports are all made by `Register.shown`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from pencere.registers.caller import Caller
 from pencere.registers.definition import Definition
 from pencere.registers.masks import masked
 from pencere.registers.records import Record
+from pencere.registers.steps import History
 
 
 class Stored(Protocol):
@@ -27,6 +28,8 @@ class Stored(Protocol):
     @property
     def valid_from(self) -> date: ...  # noqa: D102
     @property
+    def schema_version(self) -> int | None: ...  # noqa: D102
+    @property
     def data(self) -> Mapping[str, object]: ...  # noqa: D102
 
 
@@ -36,6 +39,7 @@ class Register:
 
     definition: Definition
     number: int
+    history: History = field(default_factory=lambda: History({}, {}))
 
     def opened_for(self, purpose: str) -> Sequence[str]:
         """Return the fields a purpose opens.
@@ -54,14 +58,17 @@ class Register:
         Raises:
             Refused: `purpose.not_disclosed`, `fields.not_disclosed`: the agreement names none
                 of what the purpose opens.
-            Invalid: `header.missing`, for want of the person.
+            Invalid: `header.missing`, for want of the person; `schema.unknown`.
         """
         fields = self.opened_for(caller.purpose)
+        if caller.schema is not None and caller.schema not in self.history.disclosed:
+            raise Invalid("schema.unknown", register=self.definition.code)
         if self.definition.subject is not None and caller.person is None:
             raise Invalid("header.missing", header="pencere-person")
         if not caller.fields:
             return fields
-        narrowed = tuple(field for field in fields if field in caller.fields)
+        agreed = self.history.names(caller.fields, caller.schema or self.definition.version)
+        narrowed = tuple(field for field in fields if field in agreed)
         if not narrowed:
             raise Refused("fields.not_disclosed", register=self.definition.code)
         return narrowed
@@ -72,7 +79,15 @@ class Register:
         Raises:
             Refused, Invalid: as `disclosed_to`.
         """
-        data = self.seen(caller.purpose, self.disclosed_to(caller), stored.data)
+        data = stored.data
+        if stored.schema_version is not None:
+            data = self.history.forward(data, stored.schema_version)
+        data = self.seen(caller.purpose, self.disclosed_to(caller), data)
+        if caller.schema is not None:
+            # Only what both forms open: the newer one decides, the older one is understood.
+            older = self.history.backward(data, caller.schema)
+            opened = self.history.disclosed[caller.schema].get(caller.purpose, ())
+            data = {field: older[field] for field in opened if field in older}
         return Record(stored.id, stored.version, stored.state, stored.valid_from, data)
 
     def seen(

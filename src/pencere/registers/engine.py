@@ -23,7 +23,7 @@ from pencere.registers.caller import Caller
 from pencere.registers.definition import Definition
 from pencere.registers.disclosure import Register
 from pencere.registers.keys import asked_value
-from pencere.registers.publishing import publish
+from pencere.registers.publishing import histories, publish
 from pencere.registers.records import Record
 from pencere.registers.serving import Request, serve
 
@@ -91,7 +91,7 @@ class Registers:
             register=register.number,
             key=key,
             value=value,
-            fields=fields,
+            fields=register.history.older_names(fields),
             subject=None if about_person else register.definition.subject,
             annulled_too=annulled_too,
             as_of=self._as_of(as_of),
@@ -119,7 +119,7 @@ class Registers:
             register=register.number,
             key=None,
             value=str(record),
-            fields=register.disclosed_to(caller),
+            fields=register.history.older_names(register.disclosed_to(caller)),
             subject=register.definition.subject,
             annulled_too=True,
             as_of=self._as_of(as_of),
@@ -213,9 +213,13 @@ async def open_registers(
         async with pool.acquire() as connection:
             numbers = await publish(connection, definitions, clock.now())
             await open_months(connection, clock.now())
+            history = await histories(connection)
         yield Registers(
             pool,
-            {code: Register(definitions[code], numbers[code]) for code in sorted(definitions)},
+            {
+                code: Register(definitions[code], numbers[code], history[code])
+                for code in sorted(definitions)
+            },
             clock,
         )
     finally:

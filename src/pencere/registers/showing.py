@@ -45,7 +45,7 @@ _SHOW = """
             a.basis, a.case_number, a.exchange
         from asked a left join found f using (n)
     )
-    select f.n, f.id, f.version, f.state, f.valid_from, (
+    select f.n, f.id, f.version, f.state, f.valid_from, f.schema_version, (
         select coalesce(jsonb_object_agg(field.key, field.value), '{{}}'::jsonb)
         from jsonb_each(f.data) field where field.key = any(string_to_array(a.fields, e'\\n'))
     ) as data from found f join asked a using (n) order by f.n, f.id
@@ -63,7 +63,7 @@ _BY_ID = """
 """
 
 _NOW = """
-    select r.id, r.version, r.state, r.valid_from, r.data
+    select r.id, r.version, r.state, r.valid_from, r.data, null::integer as schema_version
     from ({source}) s join registers.record r on r.id = s.record
     where (r.state = 'valid' or a.annulled_too)
         and (a.subject is null or r.data ->> a.subject = a.person)
@@ -71,7 +71,7 @@ _NOW = """
 """
 
 _AS_OF = """
-    select v.record as id, v.version, v.state, v.valid_from, v.data
+    select v.record as id, v.version, v.state, v.valid_from, v.data, v.schema_version
     from ({source}) s cross join lateral (
         select * from registers.record_version v
         where v.record = s.record and v.recorded_at <= a.known_at and v.valid_from <= a.valid_at
@@ -151,7 +151,14 @@ async def show(
     answers: list[list[Found]] = [[] for _ in questions]
     for row in rows:
         data = json.loads(row["data"])
-        found = Found(row["id"], row["version"], row["state"], row["valid_from"], data)
+        found = Found(
+            row["id"],
+            row["version"],
+            row["state"],
+            row["valid_from"],
+            data,
+            row["schema_version"],
+        )
         answers[row["n"] - 1].append(found)
     return answers
 

@@ -24,6 +24,8 @@ class Found:
     state: str
     valid_from: date
     data: Mapping[str, object]
+    # Of the definition the data is a form of; None: the newest.
+    schema_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,20 @@ class Current:
     recorded_at: datetime
     head: bytes
     data: Mapping[str, object]
+    schema_version: int | None = None
 
 
 async def version_of(connection: Connection, record: int, version: int) -> Found:
     """Return a stored version, which must be there."""
     row = await connection.fetchrow(
-        "select state, valid_from, data from registers.record_version"
+        "select state, valid_from, data, schema_version from registers.record_version"
         " where record = $1 and version = $2",
         record,
         version,
     )
     assert row is not None  # noqa: S101  # the idempotency row was written with it
-    return Found(record, version, row["state"], row["valid_from"], json.loads(row["data"]))
+    data = json.loads(row["data"])
+    return Found(record, version, row["state"], row["valid_from"], data, row["schema_version"])
 
 
 async def lock_series(connection: Connection, registers: Collection[int]) -> dict[int, Series]:

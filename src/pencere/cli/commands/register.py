@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
-from pencere.cli.commands import register_bulk, register_events
+from pencere.cli.commands import register_bulk, register_events, register_schema
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -27,6 +27,7 @@ def run(arguments: Sequence[str]) -> int:
             ("verify", "read every version: is it what was written"),
             *register_bulk.ACTIONS,
             *register_events.ACTIONS,
+            *register_schema.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -36,10 +37,15 @@ def run(arguments: Sequence[str]) -> int:
     actions["check"].add_argument("--country", metavar="DIR", help="another country's folder")
     register_bulk.add_options(actions)
     register_events.add_options(actions)
+    register_schema.add_options(actions)
     given = options.parse_args(arguments)
-    for module in (register_events, register_bulk):
-        if module.does(given):
-            return module.run(given)
+    for does, do in (
+        (register_events.does, register_events.run),
+        (register_bulk.does, register_bulk.run),
+        (register_schema.does, register_schema.run),
+    ):
+        if does(given):
+            return do(given)
     match given.action:
         case "list":
             return _list(as_json=given.json)
