@@ -19,6 +19,7 @@ from pencere.registers import lint
 from pencere.registers.bulk import File, Loaded, load_file
 from pencere.registers.definition import Definition, read_definition
 from pencere.registers.differences import Difference, differences
+from pencere.registers.erasing import Ground, erase, past_retention
 from pencere.registers.export import Wanted, export
 from pencere.registers.load import Entry, Loading, Progress, Source, is_loaded, load
 from pencere.registers.moving import Moved, Moving
@@ -229,6 +230,32 @@ async def move_records(  # noqa: PLR0913  # a move is all of these
         finally:
             await publisher.close()
         return moving.run(progress)
+
+
+def erase_record(owner_url: str, code: str, record: int, ground: Ground, *, clock: Clock) -> int:
+    """Erase a record's data and return how many versions it had.
+
+    Raises:
+        Missing, Conflict: as `erasing.erase`.
+    """
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        return erase(connection, code, record, ground, clock.now())
+
+
+def keep_retention(
+    owner_url: str, country: Country, *, clock: Clock, erase_them: bool
+) -> dict[str, int]:
+    """Return by register how many records are past their term, and erase them when asked to."""
+    counts = {}
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for definition in lint.load_registers(country).values():
+            over = list(past_retention(connection, definition, local_date(clock.now())))
+            if over:
+                counts[definition.code] = len(over)
+            ground = Ground(LOADER, definition.basis[0], "the term of keeping is over")
+            for record in over if erase_them else ():
+                erase(connection, definition.code, record, ground, clock.now())
+    return counts
 
 
 def _refuse_new_keys(old: Mapping[str, object], definition: Definition) -> None:

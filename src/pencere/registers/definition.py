@@ -72,6 +72,7 @@ class Definition:
     basis: tuple[str, ...]
     subject: str | None
     retention_years: int
+    retention_provisional: bool
     schema: Mapping[str, object]
     keys: Mapping[str, Key]
     numbering: Numbering | None
@@ -135,6 +136,7 @@ def read_definition(path: Path) -> Definition:
         basis=top.strings("basis", ("an-act-of-acts-yaml",)),
         subject=top.string("subject", "fin") if top.has("subject") else None,
         retention_years=_whole_number(top.child("retention"), "years", 75),
+        retention_provisional=top.child("retention").values.get("provisional") is True,
         schema={
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **{str(key): value for key, value in schema.items()},

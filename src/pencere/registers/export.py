@@ -46,11 +46,14 @@ _LOG = """
         case_number)
     select %(at)s, r.register, r.id, r.version, %(client)s, %(purpose)s, %(basis)s, %(case)s
     from registers.record r
-    where r.register = %(number)s and (r.state = 'valid' or %(annulled_too)s)
+    where r.register = %(number)s and r.erased_at is null
+        and (r.state = 'valid' or %(annulled_too)s)
 """
 _STREAM = """
     select r.id, r.version, r.state, r.valid_from, r.data, r.head from registers.record r
-    where r.register = %(number)s and (r.state = 'valid' or %(annulled_too)s) order by r.id
+    where r.register = %(number)s and r.erased_at is null
+        and (r.state = 'valid' or %(annulled_too)s)
+    order by r.id
 """
 
 

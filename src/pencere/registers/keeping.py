@@ -24,7 +24,8 @@ async def lock(
         return {}
     rows = await connection.fetch(
         "select register, id, version, state, valid_from, recorded_at, head, data"
-        " from registers.record where id = any($1::bigint[]) order by id for update",
+        " from registers.record where id = any($1::bigint[]) and erased_at is null"
+        " order by id for update",
         sorted({record for _, record in wanted}),
     )
     found = {}

@@ -62,7 +62,7 @@ _ROWS = """
     select r.id, r.version, v.schema_version, r.state, r.valid_from, r.recorded_at, r.head, r.data
     from registers.record r
         join registers.record_version v on v.record = r.id and v.version = r.version
-    where r.register = %s and v.schema_version < %s and r.id > %s
+    where r.register = %s and r.erased_at is null and v.schema_version < %s and r.id > %s
     order by r.id limit %s
 """
 

@@ -65,7 +65,7 @@ _BY_ID = """
 _NOW = """
     select r.id, r.version, r.state, r.valid_from, r.data, null::integer as schema_version
     from ({source}) s join registers.record r on r.id = s.record
-    where (r.state = 'valid' or a.annulled_too)
+    where r.erased_at is null and (r.state = 'valid' or a.annulled_too)
         and (a.subject is null or r.data ->> a.subject = a.person)
     order by r.id limit {limit}
 """
@@ -75,7 +75,7 @@ _AS_OF = """
     from ({source}) s cross join lateral (
         select * from registers.record_version v
         where v.record = s.record and v.recorded_at <= a.known_at and v.valid_from <= a.valid_at
-            and (v.valid_to is null or v.valid_to > a.valid_at)
+            and (v.valid_to is null or v.valid_to > a.valid_at) and v.data is not null
         order by v.version desc limit 1
     ) v
     where (v.state = 'valid' or a.annulled_too)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from asyncpg.pool import PoolConnectionProxy
 
+from pencere.kernel.errors import Missing
 from pencere.registers.numbering import Series
 
 Connection = PoolConnectionProxy
@@ -43,7 +44,11 @@ class Current:
 
 
 async def version_of(connection: Connection, record: int, version: int) -> Found:
-    """Return a stored version, which must be there."""
+    """Return a stored version, which must be there.
+
+    Raises:
+        Missing: `record.unknown`, it was erased since.
+    """
     row = await connection.fetchrow(
         "select state, valid_from, data, schema_version from registers.record_version"
         " where record = $1 and version = $2",
@@ -51,6 +56,8 @@ async def version_of(connection: Connection, record: int, version: int) -> Found
         version,
     )
     assert row is not None  # noqa: S101  # the idempotency row was written with it
+    if row["data"] is None:
+        raise Missing("record.unknown")
     data = json.loads(row["data"])
     return Found(record, version, row["state"], row["valid_from"], data, row["schema_version"])
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
-from pencere.cli.commands import register_bulk, register_events, register_schema
+from pencere.cli.commands import register_bulk, register_erase, register_events, register_schema
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -28,6 +28,7 @@ def run(arguments: Sequence[str]) -> int:
             *register_bulk.ACTIONS,
             *register_events.ACTIONS,
             *register_schema.ACTIONS,
+            *register_erase.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -38,11 +39,13 @@ def run(arguments: Sequence[str]) -> int:
     register_bulk.add_options(actions)
     register_events.add_options(actions)
     register_schema.add_options(actions)
+    register_erase.add_options(actions)
     given = options.parse_args(arguments)
     for does, do in (
         (register_events.does, register_events.run),
         (register_bulk.does, register_bulk.run),
         (register_schema.does, register_schema.run),
+        (register_erase.does, register_erase.run),
     ):
         if does(given):
             return do(given)
