@@ -62,7 +62,8 @@ async def test_the_data_goes_and_everything_still_verifies(sea, tmp_path) -> Non
         Wanted("fishing", "sea-act", "x", annulled_too=True), tmp_path / "out",
         clock=sea.clock)  # fmt: skip
     left = await sea.sql(
-        "select (to_jsonb(v) - 'actor')::text as text from registers.record_version v where record = $1"
+        "select (to_jsonb(v) - 'actor')::text as text from registers.record_version v"
+        " where record = $1"
         " union all select to_jsonb(r)::text from registers.record r where id = $1"
         " union all select to_jsonb(k)::text from registers.record_key k where record = $1",
         record.id,
