@@ -138,7 +138,30 @@ async def keep(connection: Connection, changes: Sequence[Change]) -> None:
          for each in changes for v in [each.version]),
     )  # fmt: skip
     await _keep_keys(connection, changes)
-    await _many(connection, _EVENTS, (row for each in changes for row in _events(each)))
+    await keep_events(connection, (event for each in changes for event in _events(each)))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An event until the node has it; `key` is that by which the node knows it again."""
+
+    system: str
+    type: str
+    record: int
+    key: str
+    person: str | None
+    data: Mapping[str, object]
+    at: datetime
+
+
+async def keep_events(connection: Connection, events: Iterable[Kept]) -> None:
+    """Keep events in their order."""
+    await _many(
+        connection,
+        _EVENTS,
+        ((each.system, each.type, each.record, each.key, each.person, json.dumps(each.data),
+          each.at) for each in events),
+    )  # fmt: skip
 
 
 async def _many(
@@ -214,17 +237,17 @@ async def _keep_keys(connection: Connection, changes: Sequence[Change]) -> None:
                 raise Conflict("key.taken", register=definition.code, key=names[0])
 
 
-def _events(change: Change) -> Iterable[tuple[object, ...]]:
+def _events(change: Change) -> Iterable[Kept]:
     definition, said = change.register.definition, change.version
     system, _, _ = definition.code.partition("/")
     for event in change.events:
-        yield (
+        yield Kept(
             f"{definition.owner}/{system}",
             event.type,
             said.record,
             f"{definition.code}/{said.record}/{said.version}/{event.type}",
             str(said.data[definition.subject]) if definition.subject else None,
-            json.dumps(event.data),
+            event.data,
             said.recorded_at,
         )
 
