@@ -3,7 +3,7 @@
 The functions return values; showing them is the command's.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -15,7 +15,7 @@ import psycopg
 from pencere.countries import Country
 from pencere.kernel.clock import Clock, local_date
 from pencere.kernel.errors import Invalid, Missing
-from pencere.registers import lint
+from pencere.registers import lint, statistics
 from pencere.registers.bulk import File, Loaded, load_file
 from pencere.registers.definition import Definition, read_definition
 from pencere.registers.differences import Difference, differences
@@ -256,6 +256,20 @@ def keep_retention(
             for record in over if erase_them else ():
                 erase(connection, definition.code, record, ground, clock.now())
     return counts
+
+
+def count_records(
+    database_url: str, country: Country, code: str, by: Sequence[str]
+) -> statistics.Table:
+    """Count a register's records in force by one or two fields; small cells are hidden.
+
+    Raises:
+        Missing: `register.unknown`.
+        Invalid: `statistics.fields`.
+    """
+    definition = _definition(country, code)
+    with psycopg.connect(database_url) as connection:
+        return statistics.count(connection, definition, by)
 
 
 def _refuse_new_keys(old: Mapping[str, object], definition: Definition) -> None:

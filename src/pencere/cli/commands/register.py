@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
-from pencere.cli.commands import register_bulk, register_erase, register_events, register_schema
+from pencere.cli.commands import (
+    register_bulk,
+    register_erase,
+    register_events,
+    register_schema,
+    register_statistics,
+)
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -29,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
             *register_events.ACTIONS,
             *register_schema.ACTIONS,
             *register_erase.ACTIONS,
+            *register_statistics.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -40,12 +47,14 @@ def run(arguments: Sequence[str]) -> int:
     register_events.add_options(actions)
     register_schema.add_options(actions)
     register_erase.add_options(actions)
+    register_statistics.add_options(actions)
     given = options.parse_args(arguments)
     for does, do in (
         (register_events.does, register_events.run),
         (register_bulk.does, register_bulk.run),
         (register_schema.does, register_schema.run),
         (register_erase.does, register_erase.run),
+        (register_statistics.does, register_statistics.run),
     ):
         if does(given):
             return do(given)
