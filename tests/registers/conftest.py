@@ -39,6 +39,7 @@ class Sea:
 
     url: str
     superuser: str
+    owner: str
     country: Country
     clock: FixedClock
     meri: str = "1MERA11"
@@ -88,4 +89,4 @@ class Sea:
 def sea(make_database: Callable[[str], Any], island: Country) -> Sea:
     database = make_database("registers")
     clock = FixedClock(datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
-    return Sea(database.app, database.superuser, island, clock)
+    return Sea(database.app, database.superuser, database.owner, island, clock)

@@ -371,3 +371,25 @@ async def test_a_database_that_is_gone_is_unavailable_not_wrong(sea) -> None:
     codes = [answer.status_code for answer in answers]
     assert set(codes) <= {200, 503}
     assert codes[-1] == 200
+
+
+async def test_a_form_that_was_never_published_is_refused(sea) -> None:
+    async with service(sea) as http:
+        made = await http.post(f"{BASE}/records", json=new(sea), headers=headers(sea))
+        path = f"{BASE}/records/{made.json()['id']}"
+
+        async def read(schema: str) -> tuple[int, str]:
+            answer = await http.get(path, params={"schema": schema}, headers=headers(sea))
+            return answer.status_code, answer.json().get("type", "")
+
+        async def query(schema: object) -> tuple[int, str]:
+            body = {"by": {"person": sea.meri}, "schema": schema}
+            answer = await http.post(f"{BASE}/query", json=body, headers=headers(sea))
+            return answer.status_code, answer.json().get("type", "")
+
+        read_ = [await read(schema) for schema in ("1", "2", "-1", "1" * 40)]
+        asked = [await query(schema) for schema in (1, 2, "1", True, -1)]
+
+    unknown, invalid = (400, "schema.unknown"), (400, "operation.invalid")
+    assert read_ == [(200, ""), unknown, invalid, invalid]
+    assert asked == [(200, ""), unknown, invalid, invalid, unknown]

@@ -18,10 +18,11 @@ from tests.registers.node_port import TAKEN, Port, open_port
 
 from pencere.gateway.wire.faults import FaultStyle, Kind, client_fault
 from pencere.kernel.errors import Invalid, Missing
-from pencere.registers import dead_events, store
+from pencere.registers import dead_events
 from pencere.registers.app import Config, create_app
 from pencere.registers.engine import Registers
 from pencere.registers.event_port import EventPort, Verdict, verdict_of
+from pencere.registers.keeping import Kept, keep_events
 from pencere.registers.outbox import Outbox
 
 DOWN, UNKNOWN = (503, "server.clientproxy.stopping"), (404, "server.clientproxy.unknown_event")
@@ -42,10 +43,9 @@ async def keep(
     """Keep events; a key is `<record>/<version>`."""
     async with registers.connection() as connection:
         for key in keys:
-            await store.keep_event(
-                connection, system=system, type=type_, record=int(key.partition("/")[0]), key=key,
-                person=sea.meri, data={"to": key}, at=sea.clock.now(),
-            )  # fmt: skip
+            record = int(key.partition("/")[0])
+            event = Kept(system, type_, record, key, sea.meri, {"to": key}, sea.clock.now())
+            await keep_events(connection, [event])
 
 
 class Handing:

@@ -26,6 +26,8 @@ class Caller:
     case: str | None = None
     person: str | None = None
     fields: frozenset[str] = frozenset()
+    # The version of the definition whose form the caller reads; None: the newest.
+    schema: int | None = None
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Caller":

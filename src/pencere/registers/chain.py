@@ -47,7 +47,10 @@ class Version:
 
         The salt keeps the digest of few and guessable data (a FIN, a date) from being guessed.
         """
-        content = hashlib.sha256(self.salt + canonical_json(self.data)).hexdigest()
+        return self.hash_with(content_of(self.salt, self.data))
+
+    def hash_with(self, content: str) -> bytes:
+        """Return the hash of a version of which only the digest of its data is left."""
         return hashlib.sha256(canonical_json(self._said(content))).digest()
 
     def _said(self, content: str) -> dict[str, object]:
@@ -76,6 +79,11 @@ class Version:
         """Return the same as `hash`, four times as fast; `data` is `quick_json` of the data."""
         content = hashlib.sha256(self.salt + data.encode()).hexdigest()
         return hashlib.sha256(quick_json(self._said(content)).encode()).digest()
+
+
+def content_of(salt: bytes, data: Mapping[str, object]) -> str:
+    """Return the digest of data, in hexadecimal."""
+    return hashlib.sha256(salt + canonical_json(data)).hexdigest()
 
 
 def leaf_of(register: str, record: int, version: int, digest: bytes) -> tuple[bytes, str, bytes]:

@@ -1,7 +1,7 @@
 """What a register is, as its YAML file says. Form: docs/specs/registers.md, section 2."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,9 @@ from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
 from pencere.registers.events import EventRule, read_events
+from pencere.registers.masks import Masks, read_masks
 from pencere.registers.numbering import Numbering
+from pencere.registers.steps import Step, read_steps
 
 KeyKind = Literal["unique", "forever", "lookup", "blocking"]
 KEY_KINDS: tuple[KeyKind, ...] = ("unique", "forever", "lookup", "blocking")
@@ -70,6 +72,7 @@ class Definition:
     basis: tuple[str, ...]
     subject: str | None
     retention_years: int
+    retention_provisional: bool
     schema: Mapping[str, object]
     keys: Mapping[str, Key]
     numbering: Numbering | None
@@ -79,6 +82,8 @@ class Definition:
     sha256: bytes
     file: Path
     events: tuple[EventRule, ...] = ()
+    move: tuple[Step, ...] = ()
+    masks: Masks = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -131,6 +136,7 @@ def read_definition(path: Path) -> Definition:
         basis=top.strings("basis", ("an-act-of-acts-yaml",)),
         subject=top.string("subject", "fin") if top.has("subject") else None,
         retention_years=_whole_number(top.child("retention"), "years", 75),
+        retention_provisional=top.child("retention").values.get("provisional") is True,
         schema={
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **{str(key): value for key, value in schema.items()},
@@ -148,7 +154,16 @@ def read_definition(path: Path) -> Definition:
         sha256=digest,
         file=path,
         events=read_events(top, _names(schema)),
+        masks=read_masks(top),
+        move=_move(top),
     )
+
+
+def _move(top: Node) -> tuple[Step, ...]:
+    try:
+        return read_steps(top.values.get("move"))
+    except Invalid as error:
+        raise top.wrong("move", [{"rename": "gear", "to": "tool"}]) from error
 
 
 def _names(schema: Mapping[object, object]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The calls of a register over HTTP. Table: docs/reference/interfaces.md."""
 
+import dataclasses
 import hmac
 import re
 from collections.abc import Awaitable, Callable
@@ -61,18 +62,21 @@ async def description(request: Request) -> Response:
 
 
 async def query(request: Request) -> Response:
-    """POST query: `{"by": {key: value}, "valid_at"?, "known_at"?, "state"?: "valid"|"any"}`."""
+    """POST query: `{"by": {key: value}, "valid_at"?, "known_at"?, "state"?, "schema"?}`."""
     body = await _body(request)
-    for name in sorted(body.keys() - {"by", "valid_at", "known_at", "state"}):
+    for name in sorted(body.keys() - {"by", "valid_at", "known_at", "state", "schema"}):
         raise Invalid("operation.superfluous", field=name[:40])
     by, state = body.get("by"), body.get("state", "valid")
     if not isinstance(by, dict):
         raise Invalid("operation.invalid", field="by")
     if state not in {"valid", "any"}:
         raise Invalid("operation.invalid", field="state")
+    schema = body.get("schema")
+    if schema is not None and (not isinstance(schema, int) or isinstance(schema, bool)):
+        raise Invalid("operation.invalid", field="schema")
     records = await _registers(request).find(
         _code(request),
-        _caller(request),
+        dataclasses.replace(_caller(request), schema=schema),
         by,
         annulled_too=state == "any",
         as_of=(
@@ -84,11 +88,11 @@ async def query(request: Request) -> Response:
 
 
 async def read(request: Request) -> Response:
-    """GET records/<id>, at `valid_at` as known at `known_at`."""
+    """GET records/<id>, at `valid_at` as known at `known_at`, in the form of `schema`."""
     asked = request.query_params
     record = await _registers(request).read(
         _code(request),
-        _caller(request),
+        dataclasses.replace(_caller(request), schema=_schema(asked.get("schema"))),
         _record_id(request),
         as_of=(
             parse_day(asked.get("valid_at"), "valid_at"),
@@ -216,6 +220,14 @@ def _idempotency_key(request: Request) -> str | None:
     if given is not None and not _IDEMPOTENCY_KEY.fullmatch(given):
         raise Invalid("header.invalid", header="idempotency-key")
     return given
+
+
+def _schema(given: str | None) -> int | None:
+    if given is None:
+        return None
+    if given.isascii() and given.isdigit() and len(given) < 10:
+        return int(given)
+    raise Invalid("operation.invalid", field="schema")
 
 
 def _instant(given: object, field: str) -> datetime | None:

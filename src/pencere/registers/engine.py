@@ -10,50 +10,25 @@ Every public method raises, beside what it says itself:
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 
 import asyncpg
 
 from pencere.kernel.clock import Clock, as_utc, local_date
 from pencere.kernel.errors import Invalid, Missing, Refused, Unavailable
-from pencere.registers import outbox_rows, store
+from pencere.registers import outbox_rows, showing, store
+from pencere.registers.batches import Batches
 from pencere.registers.caller import Caller
 from pencere.registers.definition import Definition
+from pencere.registers.disclosure import Register
 from pencere.registers.keys import asked_value
-from pencere.registers.publishing import publish
+from pencere.registers.publishing import histories, publish
 from pencere.registers.records import Record
+from pencere.registers.serving import Request, serve
 
 POOL_SIZE = 8
 WITHIN_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """A register with its short number in the database."""
-
-    definition: Definition
-    number: int
-
-    def disclosed_to(self, caller: Caller) -> Sequence[str]:
-        """Return the fields the caller's purpose opens, of them those the agreement names.
-
-        Raises:
-            Refused: `purpose.not_disclosed`, `fields.not_disclosed`: the agreement names none
-                of what the purpose opens.
-            Invalid: `header.missing`, for want of the person.
-        """
-        fields = self.definition.disclosure.get(caller.purpose)
-        if fields is None:
-            raise Refused("purpose.not_disclosed", register=self.definition.code)
-        if self.definition.subject is not None and caller.person is None:
-            raise Invalid("header.missing", header="pencere-person")
-        if not caller.fields:
-            return fields
-        narrowed = tuple(field for field in fields if field in caller.fields)
-        if not narrowed:
-            raise Refused("fields.not_disclosed", register=self.definition.code)
-        return narrowed
 
 
 class Registers:
@@ -68,6 +43,10 @@ class Registers:
         self.pool = pool
         self.clock = clock
         self._registers = registers
+        self._reads = Batches(self._show)
+        self.writes: Batches[Request, list[Record]] = Batches(
+            partial(serve, self.connection, clock)
+        )
 
     def register(self, code: str) -> Register:
         """Return the register called `subsystem/register`."""
@@ -89,7 +68,7 @@ class Registers:
         annulled_too: bool = False,
         as_of: tuple[date | None, datetime | None] = (None, None),
     ) -> list[Record]:
-        """Return the records that the one key in `by` finds, at most `store.MAX_FOUND`.
+        """Return the records that the one key in `by` finds, at most `showing.MAX_FOUND`.
 
         Raises:
             Invalid: `key.one` unless `by` has one key, `key.unknown`, `key.incomplete`.
@@ -108,18 +87,19 @@ class Registers:
         if about_person and value != caller.person:
             # The person is told of accesses by the exchange's header: it must not be another's.
             raise Refused("person.mismatch", register=code)
-        question = store.Question(
+        question = showing.Question(
             register=register.number,
             key=key,
             value=value,
-            fields=fields,
+            fields=register.history.older_names(fields),
             subject=None if about_person else register.definition.subject,
             annulled_too=annulled_too,
             as_of=self._as_of(as_of),
             at=self.clock.now(),
+            caller=caller,
         )
-        async with self.connection() as connection:
-            return await store.show(connection, question, caller)
+        found = await self._reads.ask(question, question.statement)
+        return [register.shown(caller, each) for each in found]
 
     async def read(
         self,
@@ -135,27 +115,33 @@ class Registers:
             Missing: `record.unknown`: none, not then, or somebody else's.
         """
         register = self.register(code)
-        question = store.Question(
+        question = showing.Question(
             register=register.number,
             key=None,
             value=str(record),
-            fields=register.disclosed_to(caller),
+            fields=register.history.older_names(register.disclosed_to(caller)),
             subject=register.definition.subject,
             annulled_too=True,
             as_of=self._as_of(as_of),
             at=self.clock.now(),
+            caller=caller,
         )
-        async with self.connection() as connection:
-            for found in await store.show(connection, question, caller):
-                return found
+        for found in await self._reads.ask(question, question.statement):
+            return register.shown(caller, found)
         raise Missing("record.unknown", register=code)
 
-    def _as_of(self, given: tuple[date | None, datetime | None]) -> store.AsOf | None:
+    async def _show(
+        self, statement: str, questions: Sequence[showing.Question]
+    ) -> list[list[store.Found]]:
+        async with self.connection() as connection:
+            return await showing.show(connection, statement, questions)
+
+    def _as_of(self, given: tuple[date | None, datetime | None]) -> showing.AsOf | None:
         valid_at, known_at = given
         if valid_at is None and known_at is None:
             return None
         now = self.clock.now()
-        return store.AsOf(valid_at or local_date(now), as_utc(known_at or now))
+        return showing.AsOf(valid_at or local_date(now), as_utc(known_at or now))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[store.Connection]:
@@ -181,6 +167,15 @@ class Registers:
                 return await outbox_rows.counts(connection)
         except Unavailable:
             return {}
+
+
+# A process that runs longer than this without a new start logs into the month without a name.
+MONTHS_AHEAD = timedelta(days=190)
+
+
+async def open_months(connection: store.Connection, now: datetime) -> None:
+    """Open the months of the log of readings that this process may come to."""
+    await connection.execute("select registers.open_months($1, $2)", now, now + MONTHS_AHEAD)
 
 
 _GONE = (
@@ -217,9 +212,14 @@ async def open_registers(
     try:
         async with pool.acquire() as connection:
             numbers = await publish(connection, definitions, clock.now())
+            await open_months(connection, clock.now())
+            history = await histories(connection)
         yield Registers(
             pool,
-            {code: Register(definitions[code], numbers[code]) for code in sorted(definitions)},
+            {
+                code: Register(definitions[code], numbers[code], history[code])
+                for code in sorted(definitions)
+            },
             clock,
         )
     finally:

@@ -8,15 +8,17 @@
 `purposes`: only a write for one of them; a record is created for more reasons than a birth.
 `becomes`: only a write by which the field gets a value that it had not; `loses`: by which it has
 none any more. `fields`: what the event says; the person is said beside it.
+`masks`: of those fields, as in `registers.masks`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pencere.kernel.datafile import Node
+from pencere.registers.masks import event_masks, masked
 
 _OPS = ("create", "amend", "correct", "annul")
-_KEYS = ("when", "purposes", "becomes", "loses", "fields")
+_KEYS = ("when", "purposes", "becomes", "loses", "fields", "masks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class EventRule:
     becomes: str | None
     loses: str | None
     fields: tuple[str, ...]
+    masks: Mapping[str, str] = field(default_factory=dict)
 
     def content(
         self, op: str, purpose: str, before: Mapping[str, object], after: Mapping[str, object]
@@ -36,13 +39,17 @@ class EventRule:
         """Return what the event says, or None when the write is none of it."""
         if op not in self.on or (self.purposes and purpose not in self.purposes):
             return None
-        field = self.becomes
-        if field is not None and (after.get(field) is None or before.get(field) == after[field]):
+        now = self.becomes
+        if now is not None and (after.get(now) is None or before.get(now) == after[now]):
             return None
-        field = self.loses
-        if field is not None and (before.get(field) is None or after.get(field) is not None):
+        gone = self.loses
+        if gone is not None and (before.get(gone) is None or after.get(gone) is not None):
             return None
-        return {name: after[name] for name in self.fields if after.get(name) is not None}
+        return {
+            name: masked(self.masks[name], after[name]) if name in self.masks else after[name]
+            for name in self.fields
+            if after.get(name) is not None
+        }
 
 
 def read_events(top: Node, fields: tuple[str, ...]) -> tuple[EventRule, ...]:
@@ -71,6 +78,9 @@ def _rule(name: str, node: Node, fields: tuple[str, ...]) -> EventRule:
         changes[key] = node.string(key, fields[0]) if node.has(key) else None
         if changes[key] is not None and changes[key] not in fields:
             raise node.wrong(key, fields[0])
+    masks = event_masks(node)
+    if not set(masks) <= set(said):
+        raise node.wrong("masks", {said[0] if said else fields[0]: "last-4"})
     return EventRule(
-        name, frozenset(on), frozenset(purposes), changes["becomes"], changes["loses"], said
+        name, frozenset(on), frozenset(purposes), changes["becomes"], changes["loses"], said, masks
     )

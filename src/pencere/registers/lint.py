@@ -184,6 +184,25 @@ def _events(definition: Definition, country: Country) -> Iterator[_Problem]:
             yield f"events.{rule.type}.purposes", purpose, message, written
 
 
+def _masks(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    writing = {purpose for one in definition.writers for purpose in one.purposes}
+    properties = definition.schema.get("properties")
+    kinds = properties if isinstance(properties, Mapping) else {}
+    for purpose, patterns in definition.masks.items():
+        fields = definition.disclosure.get(purpose, ())
+        if purpose in writing:
+            # What comes back from a writer would be the mask.
+            yield f"masks.{purpose}", purpose, "who writes must see what stands there", "another"
+        for field in patterns:
+            place = f"masks.{purpose}.{field}"
+            kind = kinds.get(field)
+            if field not in fields:
+                yield place, field, "is not disclosed to this purpose", list(fields)
+            elif isinstance(kind, Mapping) and kind.get("type") in {"array", "object"}:
+                yield place, kind["type"], "only texts and numbers have a mask", "leave it out"
+
+
 _RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
     _place,
     _schema,
@@ -191,4 +210,5 @@ _RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
     _purposes,
     _subject,
     _events,
+    _masks,
 )

@@ -33,7 +33,7 @@ _COPIES = (
         (id, register, version, state, valid_from, recorded_at, head, data) from stdin""",
     """copy registers.record_version
         (record, version, schema_version, op, state, valid_from, recorded_at, client, purpose,
-         basis, reason, salt, data, hash) from stdin""",
+         basis, reason, case_number, salt, data, hash) from stdin""",
     "copy registers.record_key (register, key, value, record, active, enforced) from stdin",
     "copy ledger.pending (leaf_hash, kind, entry) from stdin",
 )
@@ -47,6 +47,9 @@ class Source:
     client: str
     purpose: str
     reason: str
+    # An act of acts.yaml; none: the first one the register stands on.
+    basis: str = ""
+    case: str | None = None
 
 
 @dataclass
@@ -63,16 +66,21 @@ class Loading:
 
     def run(self, entries: Iterable[Entry], progress: Progress) -> dict[str, int]:
         """Load everything and return how many records each register got."""
-        rows = self.connection.execute("select code, id from registers.register").fetchall()
-        self._numbers = {str(code): int(str(number)) for code, number in rows}
+        self.prepare()
         remaining = iter(entries)
         while chunk := list(islice(remaining, CHUNK)):
-            self._load(chunk)
+            self.copy(chunk)
             progress(len(chunk))
         self._finish()
         return dict(self._counts)
 
-    def _load(self, chunk: Sequence[Entry]) -> None:
+    def prepare(self) -> None:
+        """Ask the database for the numbers of its registers."""
+        rows = self.connection.execute("select code, id from registers.register").fetchall()
+        self._numbers = {str(code): int(str(number)) for code, number in rows}
+
+    def copy(self, chunk: Sequence[Entry]) -> None:
+        """Load these records; the transaction is the caller's."""
         ids = self.connection.execute(
             "select nextval('registers.record_id_seq') from generate_series(1, %s)", (len(chunk),)
         ).fetchall()
@@ -108,8 +116,8 @@ class Loading:
             actor=None,
             client=source.client,
             purpose=source.purpose,
-            basis=definition.basis[0],
-            case=None,
+            basis=source.basis or definition.basis[0],
+            case=source.case,
             exchange=None,
             reason=source.reason,
             salt=salt,
@@ -125,8 +133,8 @@ class Loading:
         ]
         said = (
             f"{record}\t1\t{definition.version}\tcreate\tvalid\t{valid_from}\t{at}"
-            f"\t{source.client}\t{source.purpose}\t{definition.basis[0]}\t{reason}"
-            f"\t{_hex(salt)}\t{text}\t{hashed}\n"
+            f"\t{_escaped(source.client)}\t{_escaped(source.purpose)}\t{_escaped(version.basis)}"
+            f"\t{reason}\t{_nullable(source.case)}\t{_hex(salt)}\t{text}\t{hashed}\n"
         )
         yield [said]
         enforced = definition.enforced
@@ -196,6 +204,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 def _escaped(value: str) -> str:
     """Return a text as COPY reads it; what has no escape in it is what it is."""
     return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
+
+
+def _nullable(value: str | None) -> str:
+    return "\\N" if value is None else _escaped(value)
 
 
 def _hex(value: bytes) -> str:

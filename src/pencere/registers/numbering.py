@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from pencere.kernel.errors import Conflict, Invalid
 
 
+@dataclass(slots=True)
+class Series:
+    """Where the numbers of a register stand: `next` is the index not given out yet."""
+
+    next: int
+
+
 @dataclass(frozen=True, slots=True)
 class Numbering:
     """`BA 000001`, `BA 000002` ... `BA 999999`, `BB 000000`; `first` is what index 0 gives.

@@ -86,6 +86,7 @@ def _paths(definition: Definition) -> Json:
     once = [_header("Idempotency-Key", _IDEMPOTENCY, required=True)]
     maybe_once = [_header("Idempotency-Key", _IDEMPOTENCY, required=False)]
     at = [_in_query("valid_at", "date"), _in_query("known_at", "date-time")]
+    at.append({"name": "schema", "in": "query", "required": False, "schema": _VERSION})
     title = definition.names.en
     paths: Json = {
         f"{base}/query": {"post": _call(f"{title}: find", [], _question(definition), many)},
@@ -122,6 +123,10 @@ def _paths(definition: Definition) -> Json:
     return paths
 
 
+# Of the definition in whose form the answer is to be.
+_VERSION: Json = {"type": "integer", "minimum": 1}
+
+
 def _question(definition: Definition) -> Json:
     keys: Json = {}
     for key in definition.keys.values():
@@ -134,6 +139,7 @@ def _question(definition: Definition) -> Json:
         "valid_at": _DAY,
         "known_at": {"type": "string", "format": "date-time"},
         "state": {"enum": ["valid", "any"], "default": "valid"},
+        "schema": _VERSION,
     }
     return question
 

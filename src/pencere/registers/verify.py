@@ -25,12 +25,12 @@ class Fault:
 _VERSIONS = """
     select g.code as register, v.record, v.version, v.schema_version, v.op, v.state, v.valid_from,
         v.valid_to, v.recorded_at, v.actor, v.client, v.purpose, v.basis, v.case_number, v.exchange,
-        v.reason, v.salt, v.data::text, v.prev, v.hash,
-        r.version, r.head, r.state, r.data::text
+        v.reason, v.salt, v.data::text, v.prev, v.hash, v.content,
+        r.version, r.head, r.state, r.data::text, r.erased_at is not null
     from registers.record_version v
         join registers.record r on r.id = v.record
         join registers.register g on g.id = r.register
-    order by v.record, v.version
+    {which} order by v.record, v.version
 """
 
 # The entry as chain.leaf_of writes it; a register's code needs no escapes.
@@ -67,7 +67,7 @@ def verify(
         yield Fault(int(str(record)), int(str(version)), "leaf")
     before = _Before()
     with connection.transaction(), connection.cursor(name="versions") as cursor:
-        cursor.execute(_VERSIONS)
+        cursor.execute(_VERSIONS.format(which=""))
         while rows := cursor.fetchmany(CHUNK):
             for row in rows:
                 yield from before.faults(_Checked.of(row))
@@ -75,26 +75,48 @@ def verify(
     yield from before.end()
 
 
+def hashes_of(connection: Connection, record: int) -> list[tuple[bytes, bytes]]:
+    """Return for each version of a record the hash as made now, and as stored."""
+    rows = connection.execute(_VERSIONS.format(which="where v.record = %s"), (record,)).fetchall()
+    return [(each.hash, each.stored_hash) for each in map(_Checked.of, rows)]
+
+
 @dataclass(frozen=True)
 class _Checked:
-    """A version as read, with the row that is current."""
+    """A version as read, with the row that is current. `content`: what is left of erased data."""
 
     version: Version
     stored_hash: bytes
+    content: bytes | None
     current_version: int
     head: bytes
     current_state: str
     current_data: object
+    erased: bool
+
+    @property
+    def hash(self) -> bytes:
+        """The hash as it must be."""
+        if self.content is None:
+            return self.version.hash()
+        return self.version.hash_with(self.content.hex())
 
     @classmethod
     def of(cls, row: tuple[object, ...]) -> "_Checked":
         values = list(row)
-        values[17] = json.loads(str(values[17]))
+        if values[17] is None:
+            values[16], values[17] = b"", {}
+        else:
+            values[17] = json.loads(str(values[17]))
         version = Version(*values[:19])  # type: ignore[arg-type]
-        hash_, current, head, state, data = values[19:]
+        hash_, content, current, head, state, data, erased = values[19:]
         assert isinstance(hash_, bytes)  # noqa: S101  # as the columns are
         assert isinstance(head, bytes)  # noqa: S101
-        return cls(version, hash_, int(str(current)), head, str(state), json.loads(str(data)))
+        assert content is None or isinstance(content, bytes)  # noqa: S101
+        now = json.loads(str(data))
+        return cls(
+            version, hash_, content, int(str(current)), head, str(state), now, erased is True
+        )
 
 
 class _Before:
@@ -109,7 +131,7 @@ class _Before:
         follows = last is not None and last.version.record == version.record
         if last is not None and not follows:
             yield from self.end()
-        if each.version.hash() != each.stored_hash:
+        if each.hash != each.stored_hash:
             yield Fault(version.record, version.version, "hash")
         if version.prev != (last.stored_hash if last is not None and follows else None):
             yield Fault(version.record, version.version, "link")
@@ -127,5 +149,8 @@ class _Before:
         record, number = last.version.record, last.version.version
         if (number, last.stored_hash) != (last.current_version, last.head):
             yield Fault(record, number, "head")
-        if (self._newest_data, last.version.state) != (last.current_data, last.current_state):
+        state = "annulled" if last.erased else last.version.state
+        if (self._newest_data, state) != (last.current_data, last.current_state) or (
+            last.content is not None
+        ) != last.erased:
             yield Fault(record, number, "data")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import django
 
+from pencere.cli.benches.registers import bench_registers
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.countries.country import Country
 from pencere.ops.installation import Installation
@@ -68,6 +69,7 @@ def run(arguments: Sequence[str]) -> int:
             ("tsa", "time-stamp tokens against bare signing"),
             ("issue", "certificates against the linter, the disk and bare signing"),
             ("validate", "NIST PKITS against certvalidator and openssl verify"),
+            ("registers", "readings and amendments of registers against bare PostgreSQL"),
             ("gateway", "exchanges through two nodes against nginx before nginx"),
             ("portal", "pages of the portal against a view that returns a constant"),
             ("forms", "pages of a form of 40 questions and 200 rows, against 50 ms"),
@@ -76,11 +78,14 @@ def run(arguments: Sequence[str]) -> int:
     )
     actions["search"].add_argument("--queries", required=True, metavar="FILE", help=_FILE)
     actions["search"].add_argument("--json", action="store_true", help="for machines")
-    for name in (*_MEASURED, *_RUNNING):
+    actions["registers"].add_argument("--people", type=int, default=20_000, metavar="N")
+    for name in (*_MEASURED, "registers", *_RUNNING):
         actions[name].add_argument("--json", action="store_true", help="for machines")
     given = options.parse_args(arguments)
     if given.action in _MEASURED:
         return _told(_measure(given.action), as_json=given.json)
+    if given.action == "registers":
+        return _told(bench_registers(given.people), as_json=given.json)
     if given.action in _RUNNING:
         rows = _measure_running(given.action, installation_of(given))
         return _told(rows, as_json=given.json)

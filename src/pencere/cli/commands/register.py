@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pencere.cli.boot.registers import load
-from pencere.cli.commands import register_events
+from pencere.cli.commands import (
+    register_bulk,
+    register_erase,
+    register_events,
+    register_schema,
+    register_statistics,
+)
 from pencere.cli.options import installation_of, parser, subparsers
 from pencere.cli.progress import for_terminal, step
 from pencere.countries.country import Country
@@ -23,9 +29,13 @@ def run(arguments: Sequence[str]) -> int:
             ("list", "list the registers"),
             ("check", "check the definitions before they are used"),
             ("new", "begin a definition"),
-            ("load", "load the invented population, once"),
+            ("load", "load a file of records, or the invented population, once"),
             ("verify", "read every version: is it what was written"),
+            *register_bulk.ACTIONS,
             *register_events.ACTIONS,
+            *register_schema.ACTIONS,
+            *register_erase.ACTIONS,
+            *register_statistics.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -33,10 +43,21 @@ def run(arguments: Sequence[str]) -> int:
     actions["load"].add_argument("--people", type=int, default=2000, metavar="N")
     actions["list"].add_argument("--json", action="store_true", help="for machines")
     actions["check"].add_argument("--country", metavar="DIR", help="another country's folder")
+    register_bulk.add_options(actions)
     register_events.add_options(actions)
+    register_schema.add_options(actions)
+    register_erase.add_options(actions)
+    register_statistics.add_options(actions)
     given = options.parse_args(arguments)
-    if given.action in dict(register_events.ACTIONS):
-        return register_events.run(given)
+    for does, do in (
+        (register_events.does, register_events.run),
+        (register_bulk.does, register_bulk.run),
+        (register_schema.does, register_schema.run),
+        (register_erase.does, register_erase.run),
+        (register_statistics.does, register_statistics.run),
+    ):
+        if does(given):
+            return do(given)
     match given.action:
         case "list":
             return _list(as_json=given.json)

@@ -27,6 +27,11 @@ def add_options(actions: Mapping[str, ArgumentParser]) -> None:
     actions["withdraw"].add_argument("--reason", required=True, help="kept with the event")
 
 
+def does(given: Namespace) -> bool:
+    """Say whether the action is one of these."""
+    return given.action in dict(ACTIONS)
+
+
 def run(given: Namespace) -> int:
     """Do one action; `events` exits 1 when there are dead ones."""
     url = installation_of(given).database_url("registers")
