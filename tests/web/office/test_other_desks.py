@@ -24,7 +24,7 @@ Desk = Callable[[str, str], tuple[Person, Client]]
 def other_country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     folder = tmp_path_factory.mktemp("country") / "az"
     shutil.copytree(Path(az.__path__[0]), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "services" / SERVICE / "versions" / "1" / "service.yaml"
+    file = folder / "services" / SERVICE / "versions" / "1" / SERVICE / "service.yaml"
     text = file.read_text("utf-8")
     for name, mark in (("actions", "        mend:\n"), ("states", "    mending:\n")):
         assert text.count(mark) == 1
