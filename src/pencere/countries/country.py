@@ -22,6 +22,7 @@ ROLES = (
     "unit-head",
     "auditor",
     "catalogue-editor",
+    "service-author",
     "ra-officer",
     "ra-chief",
     # The state register of information systems.

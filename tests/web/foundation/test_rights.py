@@ -14,6 +14,9 @@ from pencere.web.rights import grant_daily_rights
 pytestmark = pytest.mark.django_db
 
 ONLY_ADDED_TO = {
+    "authoring_draftsave",
+    "authoring_publishedversion",
+    "authoring_withdrawal",
     "cases_caseevent",
     "cases_casemessage",
     "cases_casemessageread",
