@@ -52,6 +52,7 @@ NO_PAGES = {
         "register_accord_sign", "register_accord_state", "register_accord_cancel",
         "register_accord_file", "register_agreement_step", "register_node_step",
         "register_token_make", "register_token_end", "authoring_approve", "authoring_drop",
+        "authoring_draft_drop", "authoring_package",
     },
 }  # fmt: skip
 
@@ -61,6 +62,8 @@ SEEN_ELSEWHERE = {
     "registration_application", "registration_confirm", "registration_wait",
     "register_application", "register_section", "register_accord", "register_accord_edit",
     "register_accord_wait", "register_agreement", "application_row",
+    # No author is among the ready persons: tests/web/authoring/test_pages.py.
+    "authoring_drafts", "authoring_draft", "authoring_file", "authoring_proposal",
 }  # fmt: skip
 
 # No service of the demonstration has two versions: tests/web/office/test_versions.py has one that

@@ -23,6 +23,7 @@ FOR_OFFICES = {
     "office_statistics": frozenset({"officer", "unit-head", "expert"}),
     "audit": frozenset({"auditor"}),
     "authoring": frozenset({"catalogue-editor"}),
+    "authoring_drafts": frozenset({"service-author"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
     "register": frozenset(
         {
@@ -48,6 +49,7 @@ MASTHEAD = {
         ("office_statistics", "office.menu.team", True),
         ("audit", "office.menu.audit", True),
         ("authoring", "office.menu.authoring", True),
+        ("authoring_drafts", "office.menu.drafts", True),
         ("registration", "office.menu.registration", True),
         ("register", "stateregister.menu", True),
     ),

@@ -18,6 +18,7 @@ REGISTERING = ("ra-officer", "ra-chief")
 
 auditor = role("auditor")
 editor = role("catalogue-editor")
+author = role("service-author")
 
 
 def works_on_cases(visit: Visit) -> bool:
@@ -75,4 +76,4 @@ REGISTER_ROLES = (
     "register-supervisor",
 )
 registrar_of_systems = any_of(*(role(name) for name in REGISTER_ROLES))
-office_holder = any_of(caseworker, auditor, editor, registrar, registrar_of_systems)
+office_holder = any_of(caseworker, auditor, editor, author, registrar, registrar_of_systems)

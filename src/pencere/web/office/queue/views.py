@@ -19,6 +19,7 @@ from pencere.web.office.number import as_number
 from pencere.web.office.terms import TermLeft, state_name, term_left
 from pencere.web.office.who import (
     auditor,
+    author,
     decides_at,
     desk_bodies,
     office_holder,
@@ -69,6 +70,8 @@ def _first_page(request: HttpRequest) -> str:
     """Return the page of who has no cases: auditor, officer of the register, editor."""
     if auditor.judge(request) is Verdict.OPEN:
         return "audit"
+    if author.judge(request) is Verdict.OPEN:
+        return "authoring_drafts"
     return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"
 
 
