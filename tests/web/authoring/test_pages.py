@@ -62,4 +62,7 @@ def test_an_author_of_another_body_finds_nothing(
     ]
 
     assert found == [404, 404, 404]
+    proposal = here.post(page, {"reason": "bees", "revision": 3})["Location"]
+    assert there.get(proposal).status_code == 404
+    assert there.post(proposal, {"do": "publish"}).status_code == 404
     assert there.post(LIST, {"service": "bee-wax", "body": "dyp"}).status_code == 400
