@@ -21,7 +21,8 @@ class Published:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request."""
-        every, now = settings.EDITION_EVERY_S, time.monotonic()
+        every: float | None = settings.EDITION_EVERY_S
+        now = time.monotonic()
         is_due = every is not None and now - self._asked >= every
         if is_due and not request.path_info.startswith(_NOT_NEEDED):
             self._asked = now

@@ -51,7 +51,7 @@ TEMPLATES = [
 # What the planes below need to know. Time is read through CLOCK only.
 CLOCK = SystemClock()
 # How long a process may work on before it asks what the authors published.
-EDITION_EVERY_S = 1.0
+EDITION_EVERY_S: float | None = 1.0
 COUNTRY = "az"
 TELEPHONE = "pencere.web.identity.telephone.MobileTelephone"
 RELYING_PARTY_NAME = "Pəncərə"

@@ -147,9 +147,9 @@ def _unsafe(name: str, text: str) -> Fault | None:
         check_depth(content)
         for event in yaml.parse(content, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 0
                 return Fault(
-                    name, line, event.anchor, "an alias is not allowed", "the value itself"
+                    name, line, event.anchor or "", "an alias is not allowed", "the value itself"
                 )
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
