@@ -91,6 +91,7 @@ def test_ready_persons_can_sign_in_and_serve(country: Country) -> None:
         ("register-proposer", "dma"),
         ("register-signatory", "dma"),
         ("register-proposer", "bpqmi"),
+        ("service-author", "bpqmi"),
         ("register-signatory", "bpqmi"),
         ("register-approver", "mdd"),
         ("register-security", "scis"),

@@ -59,6 +59,7 @@ NO_PAGES = {
         "office_booking_visit", "office_day_close", "office_slot_close",
         "office_batch_decide", "money_answer", "money_close", "money_compare", "money_csv",
         "money_resolve", "money_retry",
+        "authoring_draft_drop", "authoring_package",
     },
 }  # fmt: skip
 
@@ -68,6 +69,7 @@ SEEN_ELSEWHERE = {
     "registration_application", "registration_confirm", "registration_wait",
     "register_application", "register_section", "register_accord", "register_accord_edit",
     "register_accord_wait", "register_agreement", "application_row", "case_appointment",
+    "authoring_drafts", "authoring_draft", "authoring_file", "authoring_proposal",
 }  # fmt: skip
 
 # What differs between two versions is looked at in tests/web/office/test_versions.py, without a

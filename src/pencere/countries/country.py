@@ -23,6 +23,7 @@ ROLES = (
     "auditor",
     "accountant",
     "catalogue-editor",
+    "service-author",
     "ra-officer",
     "ra-chief",
     # The state register of information systems.

@@ -1,7 +1,7 @@
 """The catalogue: every service of the country, executable ones and information pages."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -93,6 +93,7 @@ class Catalogue:
     life_events: tuple[LifeEvent, ...]
     acts: Mapping[str, Act]
     versions: Mapping[str, Mapping[int, Definition]]
+    withdrawn: frozenset[str] = frozenset()
 
     @staticmethod
     def load(country_folder: Path) -> "Catalogue":
@@ -126,12 +127,13 @@ class Catalogue:
         Raises:
             Missing: `service.unknown`, `service.not_executable`, `service.version_unknown`.
         """
-        newest = self.get(service_id).definition
-        if newest is None:
+        self.get(service_id)
+        known = self.versions.get(service_id)
+        if known is None:
             raise Missing("service.not_executable", service=service_id[:64])
         if version is None:
-            return newest
-        found = self.versions[service_id].get(version)
+            return known[max(known)]
+        found = known.get(version)
         if found is None:
             raise Missing("service.version_unknown", service=service_id[:64], version=version)
         return found
@@ -140,13 +142,38 @@ class Catalogue:
         """Return the definition a new application falls under on a day.
 
         Raises:
-            Missing: as `definition`, or `service.not_in_force`.
+            Missing: as `definition`, `service.withdrawn` or `service.not_in_force`.
         """
         newest = self.definition(service_id)
+        if service_id in self.withdrawn:
+            raise Missing("service.withdrawn", service=newest.service)
         usable = [d for d in self.versions[service_id].values() if d.in_force <= on]
         if not usable:
             raise Missing("service.not_in_force", service=newest.service, day=on.isoformat())
         return max(usable, key=lambda d: (d.in_force, d.version))
+
+    def with_published(
+        self, published: Sequence[Definition], withdrawn: frozenset[str]
+    ) -> "Catalogue":
+        """Return the catalogue with more versions, and without the start of what was withdrawn.
+
+        A version that stands in the files stays as the files have it: cases are pinned to it.
+        """
+        versions = {service: dict(known) for service, known in self.versions.items()}
+        for one in published:
+            versions.setdefault(one.service, {}).setdefault(one.version, one)
+        entries = dict(self.entries)
+        for service in {one.service for one in published}:
+            newest = versions[service][max(versions[service])]
+            entries[service] = _entry(newest, entries.get(service))
+        for service in withdrawn & entries.keys():
+            entries[service] = replace(entries[service], definition=None)
+        return replace(
+            self,
+            entries=MappingProxyType(entries),
+            versions=MappingProxyType({k: MappingProxyType(v) for k, v in versions.items()}),
+            withdrawn=withdrawn,
+        )
 
     def of_life_event(self, event_id: str) -> tuple[Entry, ...]:
         """Return the services of a life event, those one can apply for first."""

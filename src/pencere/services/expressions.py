@@ -124,7 +124,8 @@ def compiled(source: str) -> cel.Program:
     unknown = set(references["variables"]) - VARIABLES - _bound(source)
     if unknown:
         raise Invalid("expression.unknown_variable", name=min(unknown))
-    named = {name for name in references["functions"] if not name.startswith(("_", "@", "-", "!"))}
+    # Operators are listed too, as `_+_`, `@in`, `!_`: none is a name.
+    named = {name for name in references["functions"] if name.isidentifier()}
     unknown = named - _STANDARD_FUNCTIONS - set(FUNCTIONS)
     if unknown:
         raise Invalid("expression.unknown_function", name=min(unknown))

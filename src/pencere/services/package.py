@@ -52,7 +52,7 @@ def import_service(content: bytes, around: Surroundings) -> tuple[Path, list[Fin
         Conflict: `package.version` when a version that is here would change or get lost.
         Misconfigured: the definition cannot be read.
     """
-    files = _read(content)
+    files = read_package(content)
     service = next(iter(files)).partition("/")[0]
     services = around.country.folder / "services"
     with tempfile.TemporaryDirectory(dir=services, prefix=".import-") as made:
@@ -73,7 +73,12 @@ def import_service(content: bytes, around: Surroundings) -> tuple[Path, list[Fin
     return place, []
 
 
-def _read(content: bytes) -> Mapping[str, bytes]:
+def read_package(content: bytes) -> Mapping[str, bytes]:
+    """Return the files of a package by path, `<service>/service.yaml` and the rest.
+
+    Raises:
+        Invalid: `package.damaged`, `package.name` for a file that belongs to no service.
+    """
     if len(content) > LARGEST_BYTES:
         raise Invalid("package.damaged", reason="larger than 10 MiB")
     try:

@@ -30,7 +30,7 @@ RULES: dict[str, dict[str, list[str]]] = yaml.safe_load(
 # What people and bodies have of their own. A parameter of another name is no object of anybody.
 OWNED = {
     "draft_id", "attachment_id", "number", "code", "message_id", "charge_id", "move_id",
-    "batch_id", "refund_id", "booking_id", "token",
+    "batch_id", "refund_id", "booking_id", "token", "proposal_id",
 }  # fmt: skip
 # These names are common to all: a service, a register, an agreement, a row of one's own draft ...
 COMMON = {

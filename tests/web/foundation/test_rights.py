@@ -16,6 +16,9 @@ pytestmark = pytest.mark.django_db
 ONLY_ADDED_TO = {
     "cases_batch",
     "cases_batchline",
+    "authoring_draftsave",
+    "authoring_publishedversion",
+    "authoring_withdrawal",
     "cases_caseevent",
     "cases_casemessage",
     "cases_casemessageread",

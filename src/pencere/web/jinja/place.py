@@ -25,6 +25,7 @@ FOR_OFFICES = {
     "audit": frozenset({"auditor"}),
     "money": frozenset({"accountant"}),
     "authoring": frozenset({"catalogue-editor"}),
+    "authoring_drafts": frozenset({"service-author"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
     "register": frozenset(
         {
@@ -52,6 +53,7 @@ MASTHEAD = {
         ("audit", "office.menu.audit", True),
         ("money", "money.menu", True),
         ("authoring", "office.menu.authoring", True),
+        ("authoring_drafts", "office.menu.drafts", True),
         ("registration", "office.menu.registration", True),
         ("register", "stateregister.menu", True),
     ),

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import close_old_connections
 from procrastinate import App
 from procrastinate.contrib.django import app
@@ -17,6 +18,8 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
+
+from pencere.web.authoring.domain import published
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ def _with_fresh_connections(
     """Let a job begin with a connection that works, and leave none behind that broke."""
     del context, worker
     close_old_connections()
+    if settings.EDITION_EVERY_S is not None:
+        published.refresh()  # a case may be pinned to a version that came after the last job
     try:
         return call_next()
     finally:

@@ -18,6 +18,7 @@ REGISTERING = ("ra-officer", "ra-chief")
 
 auditor = role("auditor")
 editor = role("catalogue-editor")
+author = role("service-author")
 
 
 def _keeps_money(request: HttpRequest) -> Verdict:
@@ -88,4 +89,6 @@ REGISTER_ROLES = (
     "register-supervisor",
 )
 registrar_of_systems = any_of(*(role(name) for name in REGISTER_ROLES))
-office_holder = any_of(caseworker, accountant, auditor, editor, registrar, registrar_of_systems)
+office_holder = any_of(
+    caseworker, accountant, auditor, editor, author, registrar, registrar_of_systems
+)

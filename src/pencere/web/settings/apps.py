@@ -18,6 +18,7 @@ DATA = [
     "people",
     "cases",
     "catalogue",
+    "authoring",
     "payments",
     "appointments",
     "notifications",

@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "pencere.web.middleware.language.LanguageOfAddress",
     "pencere.web.middleware.errors.Errors",
     "django.middleware.common.CommonMiddleware",
+    "pencere.web.authoring.middleware.Published",
     "pencere.web.people.middleware.CurrentVisit",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -49,6 +50,8 @@ TEMPLATES = [
 
 # What the planes below need to know. Time is read through CLOCK only.
 CLOCK = SystemClock()
+# How long a process may work on before it asks what the authors published.
+EDITION_EVERY_S: float | None = 1.0
 COUNTRY = "az"
 TELEPHONE = "pencere.web.identity.telephone.MobileTelephone"
 RELYING_PARTY_NAME = "Pəncərə"

@@ -11,3 +11,6 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
 # Django's live server looks for its own static files below this; the pages' are served by a view.
 STATIC_URL = "/nothing-static/"
+
+# Tests say themselves when a process asks what was published; a page's queries stay countable.
+EDITION_EVERY_S = None

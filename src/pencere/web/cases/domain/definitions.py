@@ -9,6 +9,7 @@ from pencere.kernel.working_days import WorkingCalendar
 from pencere.rules.law import Law
 from pencere.services.catalogue import Catalogue
 from pencere.services.model.definition import Definition
+from pencere.web import editions
 from pencere.web.cases.models import Case, CaseEvent
 from pencere.web.country import country
 
@@ -65,4 +66,4 @@ def law() -> Law:
 
 
 def _catalogue() -> Catalogue:
-    return Catalogue.load(country().folder)  # read once a process, by the engine
+    return editions.over(Catalogue.load(country().folder))

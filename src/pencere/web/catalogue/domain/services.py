@@ -1,25 +1,29 @@
 """The services of the country and the index that finds them, made once a process."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 from pencere.kernel.alphabet import sort_key, upper
 from pencere.services.catalogue import Catalogue, Entry
 from pencere.services.search import Hit, Index
+from pencere.web import editions
 from pencere.web.country import country
 
 LONGEST_QUERY = 200
 
 
-@cache
 def catalogue() -> Catalogue:
-    """Return all services."""
-    return Catalogue.load(country().folder)
+    """Return all services, with the versions published at the authors' desk."""
+    return editions.over(Catalogue.load(country().folder))
 
 
-@cache
 def index() -> Index:
     """Return the index of the search."""
+    return _index(editions.current())
+
+
+@lru_cache(maxsize=1)
+def _index(_edition: editions.Edition) -> Index:
     return Index(catalogue())
 
 

@@ -80,7 +80,7 @@ def changes(request: HttpRequest, service: str, older: int, newer: int) -> HttpR
         "id": service,
         "older": older,
         "newer": newer,
-        "changes": [_change(one, language) for one in found.changes],
+        "changes": [change_row(one, language) for one in found.changes],
         "drafts": [_fate(one, language) for one in found.drafts],
         "cases": [_fate(one, language) for one in found.cases],
         "running": [
@@ -220,7 +220,8 @@ def _fate(one: Consequence, language: str) -> list[str]:
     return [one.title.in_language(language), t(f"office.move.fate.{one.fate.value}")]
 
 
-def _change(one: Change, language: str) -> dict[str, Any]:
+def change_row(one: Change, language: str) -> dict[str, Any]:
+    """Return a change as people read it: what, place, kind, before, after."""
     return {
         "what": one.title.in_language(language) if one.title is not None else one.place,
         "place": one.place,

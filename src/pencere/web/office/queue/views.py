@@ -20,6 +20,7 @@ from pencere.web.office.terms import TermLeft, state_name, term_left
 from pencere.web.office.who import (
     accountant,
     auditor,
+    author,
     decides_at,
     desk_bodies,
     office_holder,
@@ -74,8 +75,8 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _first_page(request: HttpRequest) -> str:
-    """Return the page of who has no cases: auditor, accountant, officer of the register, editor."""
-    for judged, page in ((auditor, "audit"), (accountant, "money")):
+    """Return the page of who has no cases: auditor, accountant, author, register, editor."""
+    for judged, page in ((auditor, "audit"), (accountant, "money"), (author, "authoring_drafts")):
         if judged.judge(request) is Verdict.OPEN:
             return page
     return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"

@@ -11,13 +11,14 @@ from pencere.kernel.errors import Invalid, Missing
 from pencere.kernel.text import Text
 from pencere.services import facts as engine
 from pencere.services import forms
-from pencere.services.catalogue import Catalogue, Entry
+from pencere.services.catalogue import Entry
 from pencere.services.eligibility import NotEligible
 from pencere.services.fees import Fee
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
 from pencere.services.model.question import Question
 from pencere.web.cases.domain.drafts import Writing
+from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
 from pencere.web.exchange.registers import Field, Register, register
 from pencere.web.texts import current_language
@@ -160,7 +161,7 @@ def instead_of(verdict: NotEligible) -> Entry | None:
     if verdict.instead is None:
         return None
     try:
-        return Catalogue.load(country().folder).get(verdict.instead)
+        return catalogue().get(verdict.instead)
     except (Missing, Invalid):
         return None
 

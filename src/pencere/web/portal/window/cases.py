@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pencere.kernel.dates import format_instant
 from pencere.kernel.errors import Conflict, Missing
 from pencere.services import forms
-from pencere.services.catalogue import Catalogue
 from pencere.services.forms import FieldError, FieldErrors
 from pencere.services.model.casework import Action
 from pencere.services.model.common import Role
@@ -22,6 +21,7 @@ from pencere.web.cases.domain import acting, attachments, reading
 from pencere.web.cases.domain.messages import unread
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case, Draft
+from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
 from pencere.web.issued.domain import finding
 from pencere.web.portal.applications import sent
@@ -251,11 +251,11 @@ def _reasons(opened: Opened) -> list[str]:
 def _offers(opened: Opened) -> list[dict[str, str]]:
     if opened.case.outcome != "granted":
         return []
-    catalogue = Catalogue.load(country().folder)
+    known = catalogue()
     found = []
     for name in opened.definition.offers:
         try:
-            entry = catalogue.get(name)
+            entry = known.get(name)
         except Missing:
             continue
         found.append(

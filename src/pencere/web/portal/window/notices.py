@@ -10,9 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from pencere.services.catalogue import Catalogue
 from pencere.web.cases.models import Draft
-from pencere.web.country import country
+from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.jinja.place import counters
 from pencere.web.notifications.domain import inbox, offers
 from pencere.web.notifications.models import Message
@@ -78,7 +77,7 @@ def _offers(message: Message) -> list[dict[str, str]]:
             person=message.person_id, service__in=message.offers, saved_at__gte=message.sent_at
         ).values_list("service", flat=True)
     )
-    known, language = Catalogue.load(country().folder).entries, current_language()
+    known, language = catalogue().entries, current_language()
     return [
         {
             "href": reverse("service", args=[name]),

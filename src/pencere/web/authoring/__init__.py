@@ -1,0 +1,1 @@
+"""Drafts of services, proposals, published versions. The pages are in `office.authoring`."""
