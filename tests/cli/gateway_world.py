@@ -198,7 +198,7 @@ class World:
         with psycopg.connect(self.installation.superuser_url(name)) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def wait(self, claim: Callable[[], bool], seconds: float = 10) -> None:
+    def wait(self, claim: Callable[[], bool], seconds: float = 40) -> None:
         end = time.monotonic() + seconds
         while not claim():
             assert time.monotonic() < end, "waited in vain"

@@ -162,7 +162,7 @@ def _pencere(
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=280,
     )
 
 
@@ -176,7 +176,7 @@ def _free_base_port() -> int:
     raise AssertionError("no free ports from 9000")
 
 
-def _until(there: Callable[[], bool], *, within_s: float = 60) -> None:
+def _until(there: Callable[[], bool], *, within_s: float = 180) -> None:
     until = time.monotonic() + within_s
     while not there():
         assert time.monotonic() < until, "it did not happen in time"

@@ -34,6 +34,17 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 BASE_PORT = 18600
 PEOPLE = 200
+# Waits end when what is waited for is there; this is only how long a machine that others use too
+# may take before it is called a fault.
+PATIENCE = 4
+A_JOURNEY_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a journey longer than a unit test before it counts as one that hangs."""
+    for item in items:
+        if item.get_closest_marker("e2e") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(A_JOURNEY_S))
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,7 @@ def answers(address: str) -> bool:
 
 def until(holds: Callable[[], bool], *, within_s: float) -> None:
     """Wait for something that is not in the page."""
-    end = time.monotonic() + within_s
+    end = time.monotonic() + within_s * PATIENCE
     while not holds():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(0.1)
@@ -195,7 +206,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
             accept_downloads=True,
             locale="az-AZ",
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(20_000 * PATIENCE)
         contexts.append(context)
         return context.new_page()
 
@@ -321,7 +332,7 @@ class Walk:
     def documents_of(self, page: Page, number: str, *, within_s: float = 60) -> list[str]:
         """Wait until a case has documents and nothing more is prepared; return their addresses."""
         address = f"{self.platform.portal}/az/cases/{number}/"
-        end = time.monotonic() + within_s
+        end = time.monotonic() + within_s * PATIENCE
         while True:
             page.goto(address)
             links = page.locator("a[href$='file.pdf']")
@@ -354,7 +365,7 @@ class Walk:
 
     def wait_until_gone(self, page: Page, selector: str, within_s: float = 30) -> None:
         """Wait for a page that goes on by itself, with a script or by reloading."""
-        for _ in range(int(within_s * 4)):
+        for _ in range(int(within_s * 4 * PATIENCE)):
             try:
                 if page.locator(selector).count() == 0 and page.locator("main").count():
                     return

@@ -37,6 +37,15 @@ def test_an_author_changes_a_service_and_another_publishes_it(
     assert "authority" in author.locator("main").inner_text()  # a fault is said with its key
     looked_at(author)
     save(text.replace(before, f'  az: "{words}"'))
+    for language in ("az", "en", "ru"):
+        author.goto(draft.replace("/az/", f"/{language}/") + "preview/")
+        assert author.locator("fieldset[disabled] input").count() > 1
+        looked_at(author)
+    author.goto(draft)
+    author.locator("a[href$='/question/']").click()
+    looked_at(author)
+    walk.go_on(author)
+    looked_at(author)  # nothing was written
     author.goto(draft)
     author.locator("textarea[name=reason]").fill("Qısa və aydın.")
     walk.go_on(author)
@@ -49,6 +58,8 @@ def test_an_author_changes_a_service_and_another_publishes_it(
     looked_at(second)
     second.locator("button[value=publish]").click()
     second.wait_for_url("**/services/drafts/")
+    second.locator("a[href$='/withdraw/']").first.click()
+    looked_at(second)
 
     reader = new_page(javascript=javascript)
     for _ in range(20):

@@ -19,7 +19,7 @@ def test_the_evidence_of_an_exchange_is_judged_by_anybody(
     page.goto(f"{platform.portal}/az/window/access/")
     exchange = re.findall(r"/access/population/([0-9A-Za-z-]+)/", page.content())[0]
     file = tmp_path / "exchange.asice"
-    end = time.monotonic() + 120
+    end = time.monotonic() + 480
     while True:  # until the time-stamp of the exchange's minute is there
         platform.command("gateway", "evidence", exchange, "--no-bodies", "-o", str(file))
         judged = platform.command("verify", str(file), "--json", check=False)

@@ -153,7 +153,7 @@ def test_a_register_that_is_away_during_an_effect_makes_one_new_licence_later(
         registers = platform.held_down("registers")
         registers.__enter__()
     try:
-        for _ in range(60):
+        for _ in range(240):
             citizen.goto(f"{platform.portal}/az/cases/{number}/")
             if said("case.waiting_register", "az") in main_text(citizen):
                 break
@@ -182,7 +182,7 @@ def test_a_worker_that_is_killed_while_it_makes_a_document_makes_one(
     )
     with platform.frozen("trust"):  # the seal is asked for and does not come
         walk.decide(officer)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while count(platform, "web", waiting, number) == 0:
             assert time.monotonic() < end
             time.sleep(0.05)

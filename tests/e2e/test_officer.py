@@ -57,7 +57,7 @@ def confirm(officer: Page) -> None:
     officer.locator("form[action$='/decide/'] button").click()
 
 
-def wait_for(page: Page, address: str, selector: str, within_s: int = 60) -> None:
+def wait_for(page: Page, address: str, selector: str, within_s: int = 240) -> None:
     for _ in range(within_s * 2):
         page.goto(address)
         if page.locator(selector).count():

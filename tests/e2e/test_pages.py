@@ -70,6 +70,7 @@ SEEN_ELSEWHERE = {
     "register_application", "register_section", "register_accord", "register_accord_edit",
     "register_accord_wait", "register_agreement", "application_row", "case_appointment",
     "authoring_drafts", "authoring_draft", "authoring_file", "authoring_proposal",
+    "authoring_preview", "authoring_question", "authoring_withdraw",
 }  # fmt: skip
 
 # What differs between two versions is looked at in tests/web/office/test_versions.py, without a

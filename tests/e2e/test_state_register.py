@@ -114,7 +114,7 @@ def ask(address: str, fin: str) -> int:
 
 def wait_for(address: str, fin: str, wanted: int) -> None:
     """Ask until the newest directory has reached the node."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while (status := ask(address, fin)) != wanted:
         assert time.monotonic() < end, status
         time.sleep(0.5)

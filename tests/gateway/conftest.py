@@ -211,7 +211,7 @@ def loop(_loop: Loop) -> Iterator[Loop]:
     _loop.clear()
 
 
-def wait_until(claim: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_until(claim: Callable[[], bool], timeout_s: float = 80.0) -> None:
     end = time.monotonic() + timeout_s
     while not claim():
         assert time.monotonic() < end, "waited in vain"

@@ -115,7 +115,7 @@ class Court(Pair):
         return number
 
     def wait(self, at: int, query: str, value: int) -> None:
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while self.rows(at, query) != [(value,)]:
             assert time.monotonic() < end, query
             time.sleep(0.05)

@@ -314,7 +314,7 @@ def test_a_removed_row_stops_the_sequencer_before_it_signs_again(database, conne
         steps_on(connection, signer)
 
 
-def wait_until(true, seconds=15.0):
+def wait_until(true, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "waited in vain"

@@ -302,7 +302,7 @@ def _all_gone(state: State) -> bool:
     return not any(each.identity.is_running() for each in state.processes)
 
 
-def _until(there: Callable[[], bool], *, within_s: float = 30) -> None:
+def _until(there: Callable[[], bool], *, within_s: float = 120) -> None:
     until = time.monotonic() + within_s
     while not there():
         assert time.monotonic() < until, "it did not happen in time"

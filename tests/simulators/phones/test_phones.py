@@ -21,7 +21,7 @@ from pencere.trust.mobile import Signed
 
 def waiting(owner: Owner, *, after: str = "") -> dict[str, Any]:
     """Wait until the phone shows a request, another than `after`, which may stand a moment yet."""
-    for _ in range(100):
+    for _ in range(400):
         request = owner.look()["request"]
         if request is not None and request["id"] != after:
             return request

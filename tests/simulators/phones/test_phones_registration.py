@@ -20,7 +20,7 @@ def desk(service: Service) -> Desk:
 
 
 def waiting(owner: Owner) -> dict[str, Any]:
-    for _ in range(150):
+    for _ in range(400):
         request = owner.look()["request"]
         if request is not None:
             return request

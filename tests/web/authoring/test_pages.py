@@ -66,3 +66,58 @@ def test_an_author_of_another_body_finds_nothing(
     assert there.get(proposal).status_code == 404
     assert there.post(proposal, {"do": "publish"}).status_code == 404
     assert there.post(LIST, {"service": "bee-wax", "body": "dyp"}).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("az", "Müraciət edən"), ("en", "Asked only when"), ("ru", "Спрашивается")],
+)
+def test_a_draft_is_seen_as_its_applicants_will_meet_it(
+    author: Visit, sign_in: Callable[..., Client], language: str, said: str
+) -> None:
+    here = sign_in(author.person, ("dyp", "service-author"))
+    page = here.post(LIST, {"service": "driving-licence-replace", "body": "dyp"})["Location"]
+    place = f"{page}preview/".replace("/en/", f"/{language}/")
+
+    shown = here.get(place)
+    text = shown.content.decode()
+
+    assert shown.status_code == 200
+    assert text.count("disabled") >= 5
+    assert "answers.reason == &#39;lost&#39;" in text
+    if language != "az":
+        assert said in text
+
+
+@pytest.mark.django_db
+def test_a_draft_that_cannot_be_read_has_no_preview(
+    author: Visit, sign_in: Callable[..., Client]
+) -> None:
+    here = sign_in(author.person, ("dyp", "service-author"))
+    page = here.post(LIST, {"service": "bee-garden", "body": "dyp"})["Location"]
+    here.post(f"{page}files/service.yaml/", {"text": "service: [", "seen": 3})
+
+    answer = here.get(f"{page}preview/")
+
+    assert (answer.status_code, answer["Location"]) == (302, page)
+
+
+@pytest.mark.django_db
+def test_a_service_is_taken_back_with_a_reason_by_its_own_body(
+    author: Visit, stranger: Visit, sign_in: Callable[..., Client]
+) -> None:
+    place = "/en/services/driving-licence-replace/withdraw/"
+    here = sign_in(author.person, ("dyp", "service-author"))
+    there = sign_in(stranger.person, ("idda", "service-author"))
+
+    listed = here.get(LIST).content.decode()
+    foreign = [there.get(place).status_code, there.post(place, {"reason": "x"}).status_code]
+    page, empty = here.get(place), here.post(place, {"reason": " "})
+    done = [here.post(place, {"reason": "A new law."}).status_code for _ in range(2)]
+
+    assert place in listed
+    assert foreign == [403, 403]
+    assert (page.status_code, empty.status_code, done) == (200, 422, [302, 302])
+    assert not catalogue().get("driving-licence-replace").is_executable
+    assert here.get("/en/services/no-such-service/withdraw/").status_code == 404

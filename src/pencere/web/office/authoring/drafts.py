@@ -60,6 +60,14 @@ def show(request: HttpRequest) -> HttpResponse:
             {"value": body, "label": country().body(body).names.in_language(language)}
             for body in bodies
         ],
+        "services": [
+            {
+                "name": entry.names.in_language(language),
+                "href": reverse("authoring_withdraw", args=[entry.id]),
+            }
+            for entry in checking.surroundings().catalogue.all
+            if entry.definition is not None and entry.definition.authority in bodies
+        ],
         "service": request.POST.get("service", ""),
         "body": request.POST.get("body", bodies[0]),
         "error": error,
