@@ -71,12 +71,13 @@ def choices_of(typed: str) -> list[tuple[str, dict[str, str]]]:
     Raises:
         Invalid: `snippet.choices`.
     """
-    found = []
+    found: list[tuple[str, dict[str, str]]] = []
     for line in filter(None, (one.strip() for one in typed.splitlines())):
         parts = [part.strip() for part in line.split("|")]
         if len(parts) != 1 + len(LANGUAGES) or not all(parts) or not _ID.fullmatch(parts[0]):
             raise Invalid("snippet.choices")
-        found.append((parts[0], dict(zip(LANGUAGES, parts[1:], strict=True))))
+        words = {str(one): said for one, said in zip(LANGUAGES, parts[1:], strict=True)}
+        found.append((parts[0], words))
     return found
 
 
