@@ -52,3 +52,6 @@ def test_an_invited_applicant_takes_a_time_on_a_small_screen_without_a_script(
     officer.goto(f"{platform.office}/az/appointments/?place=baku-licences")
     axe(officer)
     assert day
+    for action in ("seen", "grant"):  # nothing is left on the officer's desk
+        walk.open_decision(officer, number, action)
+        walk.decide(officer)

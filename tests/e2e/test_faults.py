@@ -114,7 +114,7 @@ def test_an_application_arrives_once_when_the_agencies_node_was_down_on_the_way(
     assert cases_with(platform, number) == 1
     assert charges_of(platform, number) == {"paid": 1}
     assert citizen.locator("main .card", has_text=number).count() == 1
-    officer.goto(f"{platform.office}/az/")
+    officer.goto(f"{platform.office}/az/?show=waiting")
     assert officer.locator("main tbody tr", has_text=number).count() == 1
 
 

@@ -1,9 +1,11 @@
 """Brings what was published into this process: one small query, more only when it grew."""
 
 import logging
+import shutil
 import tempfile
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 from pencere.kernel.errors import PencereError
@@ -15,9 +17,8 @@ from pencere.web.authoring.models import PublishedVersion, Withdrawal
 
 log = logging.getLogger(__name__)
 
-# Templates are compiled from a folder, so each process keeps the files of what it loaded until it
-# ends. The database stays what counts: the hash of every version is checked when it is laid out.
-_FOLDER = tempfile.TemporaryDirectory(prefix="pencere-published-")
+# Templates are compiled from a folder, so what was published is laid out once for all processes of
+# the installation. The database stays what counts: the hash of every version is checked on loading.
 _loaded: dict[str, Definition] = {}
 
 
@@ -56,9 +57,8 @@ def _definition(row: PublishedVersion) -> Definition | None:
     """Return a version; None, with an alarm in the log, for one that is damaged: others go on."""
     key = f"{row.service}-{row.version}-{row.sha256}"
     if key not in _loaded:
-        place = Path(tempfile.mkdtemp(dir=_FOLDER.name))
         try:
-            definition = load(lay_out(place, row.service, row.files))
+            definition = load(_folder_of(row))
         except PencereError:
             log.exception("published_damaged service=%s version=%s", row.service, row.version)
             return None
@@ -67,3 +67,18 @@ def _definition(row: PublishedVersion) -> Definition | None:
             return None
         _loaded[key] = definition
     return _loaded[key]
+
+
+def _folder_of(row: PublishedVersion) -> Path:
+    """Return the folder of a version, made by whichever process came first: whole or not at all."""
+    root = Path(settings.INSTALLATION.run) / "published"
+    place = root / f"{row.service}-{row.version}-{row.sha256}"
+    if not place.is_dir():
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = Path(tempfile.mkdtemp(dir=root))
+        lay_out(made, row.service, row.files)
+        try:
+            made.rename(place)
+        except OSError:  # another was faster
+            shutil.rmtree(made)
+    return place / row.service
