@@ -38,7 +38,7 @@ def page(browser: Client, message: Message, language: str = "en") -> str:
         ),
         (MOVED, {"kind": "temporary"}, []),
         (MOVED, {}, []),
-        (ANNULLED, {"number": "BA 1"}, ["driving-licence-first", "driving-licence-intl"]),
+        (ANNULLED, {"number": "BA 1"}, []),
     ],
 )
 def test_what_is_offered_follows_from_the_event(
