@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
+from django.conf import settings
 from django.test import Client
 from tests.ports import free_port
 
@@ -48,6 +49,14 @@ class Post:
 
     def texts(self) -> list[str]:
         return [one.get_payload(decode=True).decode() for one in self.taken]  # type: ignore[union-attr]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FixedClock:
+    """A clock that stands at noon in Baku: at night mail waits for the morning."""
+    fixed = FixedClock(datetime(2026, 11, 20, 8, tzinfo=UTC))
+    monkeypatch.setattr(settings, "CLOCK", fixed)
+    return fixed
 
 
 @pytest.fixture
