@@ -29,7 +29,7 @@ NO_PAGES = {
         "sign_in_cancel", "application_sign_cancel", "application_leave", "case_withdraw",
         "device_end", "sign_out", "application", "application_begin", "oauth2_provider",
         "application_keep", "application_reuse", "certificates_watch", "remote_key_new",
-        "remote_key_state", "remote_key_cancel", "sima_get_file", "sima_callback",
+        "remote_key_state", "remote_key_cancel", "sima_get_file", "sima_callback", "sms_report",
         "web_eid_challenge", "web_eid_token", "sign_in_sima", "sign_in_card_token",
         "consent_withdraw", "notifications_offers", "registry_api", "registry_api_systems",
         "registry_api_system",
