@@ -392,8 +392,8 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     walk.go_on(page)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "window/notices/mail/", "window/consents/", "documents/", "devices/",
-             "window/certificates/", "remote-keys/"]  # fmt: skip
+             "window/notices/mail/", "window/notices/sms/", "window/consents/", "documents/",
+             "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
         if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:
@@ -499,10 +499,11 @@ def test_pages_of_the_registers_desks(platform, people, walk, new_page, looker, 
     looked["office"] |= looker.seen
 
 
-def test_pages_of_the_phones_and_the_bank(platform, new_page, people, looker: Looker) -> None:
+def test_pages_of_the_phones_and_the_post(platform, new_page, people, looker: Looker) -> None:
     page = looker.open(new_page())
     looker.go(page, f"{platform.phones}/az/")
     looker.go(page, f"{platform.phones}/az/phones/{people['aydan'].key}")
+    looker.go(page, f"{platform.address('post')}/?lang=az")
 
 
 def test_no_page_was_forgotten(looked: dict[str, set[str]]) -> None:
