@@ -91,7 +91,7 @@ async def _ask(app: Starlette, path: str, headers: dict[str, str], body: bytes) 
 
 
 @pytest.fixture
-def window(person: Person, sign_in: Callable[..., Client]) -> Client:
+def window(clock: FixedClock, person: Person, sign_in: Callable[..., Client]) -> Client:
     return sign_in(person)
 
 
