@@ -29,7 +29,7 @@ NO_PAGES = {
         "sign_in_cancel", "application_sign_cancel", "application_leave", "case_withdraw",
         "device_end", "sign_out", "application", "application_begin", "oauth2_provider",
         "application_keep", "application_reuse", "certificates_watch", "remote_key_new",
-        "remote_key_state", "remote_key_cancel", "sima_get_file", "sima_callback",
+        "remote_key_state", "remote_key_cancel", "sima_get_file", "sima_callback", "sms_report",
         "web_eid_challenge", "web_eid_token", "sign_in_sima", "sign_in_card_token",
         "consent_withdraw", "notifications_offers", "registry_api", "registry_api_systems",
         "registry_api_system",
@@ -392,8 +392,8 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     walk.go_on(page)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "window/notices/mail/", "window/consents/", "documents/", "devices/",
-             "window/certificates/", "remote-keys/"]  # fmt: skip
+             "window/notices/mail/", "window/notices/sms/", "window/consents/", "documents/",
+             "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
         if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:
@@ -499,10 +499,11 @@ def test_pages_of_the_registers_desks(platform, people, walk, new_page, looker, 
     looked["office"] |= looker.seen
 
 
-def test_pages_of_the_phones_and_the_bank(platform, new_page, people, looker: Looker) -> None:
+def test_pages_of_the_phones_and_the_post(platform, new_page, people, looker: Looker) -> None:
     page = looker.open(new_page())
     looker.go(page, f"{platform.phones}/az/")
     looker.go(page, f"{platform.phones}/az/phones/{people['aydan'].key}")
+    looker.go(page, f"{platform.address('post')}/?lang=az")
 
 
 def test_no_page_was_forgotten(looked: dict[str, set[str]]) -> None:

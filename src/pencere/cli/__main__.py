@@ -29,6 +29,7 @@ COMMANDS = {
     "ca": "certification centre: ceremony, issue, list, revoke, crl",
     "log": "public log of the centre: checkpoint, entries, prove, handle",
     "gateway": "gateway: sandbox for developers, explain who may ask what",
+    "notices": "take reports of mail that did not arrive",
     "bench": "measure against a limit: search, ocsp, tsa",
 }
 

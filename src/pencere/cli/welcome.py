@@ -8,6 +8,7 @@ _PAGES = (
     ("office", "office", ""),
     ("phones of the demo persons", "phones", ""),
     ("SİMA of the demo persons", "sima", ""),
+    ("mail and texts sent", "post", ""),
     ("gateway, portal's node", "gateway-portal", "/r1/"),
     ("gateway, agencies' node", "gateway-agencies", "/r1/"),
     ("certification centre", "trust", "/ca/root.crt"),

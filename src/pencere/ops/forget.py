@@ -22,6 +22,7 @@ FOLDERS = (
     "sima",
     "cards",
     "bank",
+    "post",
     "files",
     "pg",
 )

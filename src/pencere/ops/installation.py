@@ -26,6 +26,8 @@ PORTS: Mapping[str, int] = {
     "phones": 2,
     "bank": 3,
     "sima": 4,
+    "post": 5,
+    "post-smtp": 6,
     "gateway-portal": 81,
     "gateway-agencies": 82,
     "trust": 90,
@@ -159,6 +161,11 @@ class Installation:
     def bank(self) -> Path:
         """Books of the simulated payment provider."""
         return self._folder("bank", mode=0o700)
+
+    @property
+    def post(self) -> Path:
+        """Letters of the simulated post office."""
+        return self._folder("post", mode=0o700)
 
     @property
     def files(self) -> Path:

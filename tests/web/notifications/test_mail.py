@@ -72,7 +72,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
 
 
 @pytest.fixture
-def window(person: Person, sign_in: Callable[..., Client]) -> Client:
+def window(clock: FixedClock, person: Person, sign_in: Callable[..., Client]) -> Client:
     return sign_in(person)
 
 

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from pencere.cli.boot.post import hand_post_to
 from pencere.cli.doctor.certificates import check_certificates
 from pencere.cli.doctor.country_files import check_country_files
 from pencere.cli.doctor.databases import check_databases
 from pencere.cli.doctor.events import check_events
-from pencere.cli.doctor.mail import check_mail
+from pencere.cli.doctor.notices import check_notices
 from pencere.cli.doctor.payments import check_payments
 from pencere.cli.doctor.processes import check_processes
 from pencere.cli.doctor.uploads import check_uploads
@@ -18,6 +19,7 @@ from pencere.cli.options import installation_of, parser
 from pencere.kernel.clock import SystemClock
 from pencere.ops.health import Check
 from pencere.ops.installation import Installation
+from pencere.ops.state import running
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,6 +29,8 @@ def run(arguments: Sequence[str]) -> int:
     given = options.parse_args(arguments)
     installation = installation_of(given)
     os.environ.update(installation.environment())  # Django reads it there
+    if _has_simulated_post(installation):
+        hand_post_to(os.environ, installation)
     checks = []
     logging.disable(logging.WARNING)
     try:
@@ -56,5 +60,10 @@ def examine(installation: Installation) -> Iterator[Check]:
     yield from check_events(installation, SystemClock())
     yield from check_payments(installation, SystemClock())
     yield from check_uploads(installation)
-    yield from check_mail(installation)
+    yield from check_notices(installation, SystemClock())
     yield from check_certificates(installation, SystemClock())
+
+
+def _has_simulated_post(installation: Installation) -> bool:
+    state = running(installation.run) if (installation.data / "run").is_dir() else None
+    return state is not None and any(each.role == "post" for each in state.processes)

@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from pencere.cli.boot.completed import is_completed, mark_completed
+from pencere.cli.boot.post import hand_post_to
 from pencere.cli.options import installation_of, parser, remember_base_port
 from pencere.cli.progress import Pipe, Progress, for_terminal, relay, step
 from pencere.cli.roles import ORDER, WITHOUT_HTTP
@@ -98,6 +99,7 @@ def _supervise(installation: Installation, progress: Progress, people: int) -> i
     with claim(installation):
         end_leftovers(installation.run)
         remember_base_port(installation)
+        hand_post_to(os.environ, installation)
         embedded = installation.external_database_url is None
         supervisor = Supervisor(
             installation,

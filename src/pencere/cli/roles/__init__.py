@@ -13,6 +13,7 @@ ORDER: Mapping[str, Sequence[str]] = {
     "phones": ("trust",),
     "sima": (),
     "bank": (),
+    "post": (),
     "gateway-agencies": ("trust", "registers"),
     "gateway-portal": ("trust",),
     "portal": (),

@@ -8,3 +8,10 @@ class NotificationsConfig(AppConfig):
 
     name = "pencere.web.notifications"
     label = "notifications"
+
+    def ready(self) -> None:
+        """Count for `/metrics`."""
+        # Models can be imported from here on.
+        from pencere.web.notifications import gauges  # noqa: PLC0415
+
+        gauges.register()

@@ -1,4 +1,4 @@
-"""Jobs: people are told of what registers said about them, and by mail of what waits for them."""
+"""Jobs: people are told of what registers said about them, and outside of what waits for them."""
 
 import logging
 
@@ -7,7 +7,9 @@ from procrastinate.contrib.django import app
 
 from pencere.kernel.errors import Unavailable
 from pencere.web.exchange.gateway import gateway
-from pencere.web.notifications.domain import events, outgoing, smtp
+from pencere.web.notifications.domain import events, outgoing
+from pencere.web.notifications.domain.carriers import carrier_of
+from pencere.web.notifications.domain.channels import EMAIL, SMS, Channel
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +33,21 @@ def tell(timestamp: int) -> None:
 def send(timestamp: int) -> None:
     """Send the mail that is due, when the operator has a server."""
     del timestamp
-    server = smtp.mailer(settings.INSTALLATION.secrets)
-    if server is None:
+    _send(EMAIL)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="notifications.sms", queue="notifications", queueing_lock="notifications.sms")
+def text(timestamp: int) -> None:
+    """Send the text messages that are due, when the operator has a provider."""
+    del timestamp
+    _send(SMS)
+
+
+def _send(channel: Channel) -> None:
+    carrier = carrier_of(channel)
+    if carrier is None:
         return
-    sent = outgoing.send_due(server, at=settings.CLOCK.now())
+    sent = outgoing.send_due(channel, carrier, at=settings.CLOCK.now())
     if sent:
-        log.info("mail_sent count=%d", sent)
+        log.info("%s_sent count=%d", channel.words, sent)

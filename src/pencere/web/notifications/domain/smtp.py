@@ -38,8 +38,8 @@ class Mailer:
     user: str = ""
     password: str = ""
 
-    def send(self, *, to: str, subject: str, text: str, key: str, at: datetime) -> None:
-        """Hand one message over. The same `key` is the same Message-ID.
+    def send(self, *, to: str, subject: str, text: str, key: str, at: datetime) -> int:
+        """Hand one message over; nothing is paid for it. The same `key` is the same Message-ID.
 
         Raises:
             Unavailable: "mail.silent": no server, or it asks to come again.
@@ -53,6 +53,7 @@ class Mailer:
         message.set_content(text)
         with self._connected() as server:
             server.send_message(message)
+        return 0
 
     def ping(self) -> None:
         """Return when the server answers, else raise Unavailable."""

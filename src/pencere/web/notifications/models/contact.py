@@ -4,8 +4,8 @@ from django.conf import settings
 from django.db import models
 
 
-class Contact(models.Model):
-    """An e-mail address, sealed. A new one is pending until its owner typed the code sent there.
+class Reach(models.Model):
+    """One address of a person, sealed. A new one is pending until its owner typed the code.
 
     `code_digest` is of the code that was sent last; `tries` counts wrong ones. `failed_at` says
     that the last message was refused for good. `language` is that of what is sent.
@@ -28,5 +28,16 @@ class Contact(models.Model):
     is_quiet = models.BooleanField(default=True)
     once_a_day = models.BooleanField(default=False)
 
+    class Meta:
+        abstract = True
+
     def __str__(self) -> str:
-        return f"contact of {self.person_id}"
+        return f"{self._meta.model_name} of {self.pk}"
+
+
+class Contact(Reach):
+    """An e-mail address."""
+
+
+class Mobile(Reach):
+    """A number for text messages; not the one that signs, which belongs to the operator's SIM."""

@@ -45,17 +45,20 @@ class Delivery(models.Model):
         """Where it stands."""
 
         CREATED = "created"
-        SENT = "sent"  # the next server took it; whether it arrived nobody says
+        SENT = "sent"  # the next server took it; whether it arrived a report may say
         DELIVERED = "delivered"
         FAILED = "failed"
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
-    channel = models.CharField(max_length=16)  # inbox, email
+    channel = models.CharField(max_length=16)  # inbox, email, sms
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CREATED)
     at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     problem = models.CharField(max_length=60, blank=True, default="")
+    # Under which name it was handed over, by which its report is known; several share a message.
+    reference = models.CharField(max_length=60, blank=True, default="")
+    parts = models.PositiveSmallIntegerField(default=0)  # of a text message: what is paid for
 
     class Meta:
         constraints = [
@@ -64,7 +67,10 @@ class Delivery(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at"], condition=models.Q(status="created"), name="delivery_waiting"
-            )
+            ),
+            models.Index(
+                fields=["reference"], condition=~models.Q(reference=""), name="delivery_reference"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,11 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from pencere.kernel.dates import format_instant
 from pencere.web.cases.models import Draft
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.jinja.place import counters
 from pencere.web.notifications.domain import inbox, offers
-from pencere.web.notifications.models import Message
+from pencere.web.notifications.models import Delivery, Message
 from pencere.web.people.domain.visit import Visit
 from pencere.web.rules import rule, signed_in, visit_of
 from pencere.web.texts import current_language, t
@@ -52,7 +53,9 @@ def one(request: HttpRequest, message_id: UUID) -> HttpResponse:
         person=visit_of(request).person, message_id=message_id, at=settings.CLOCK.now()
     )
     return render(
-        request, "portal/window/notice.jinja", {"message": message, "offers": _offers(message)}
+        request,
+        "portal/window/notice.jinja",
+        {"message": message, "offers": _offers(message), "ways": _ways(message)},
     )
 
 
@@ -68,6 +71,16 @@ def wish_for_offers(request: HttpRequest) -> HttpResponse:
         offers.allow(person)
         messages.success(request, t("offers.allowed"))
     return HttpResponseRedirect(reverse("notifications"))
+
+
+def _ways(message: Message) -> list[str]:
+    """Say which ways outside the message takes, and how far it came on each."""
+    said = []
+    for way in message.deliveries.exclude(channel=inbox.INBOX).order_by("channel"):
+        key = f"notices.way.{way.channel}.{way.status}"
+        when = {"when": format_instant(way.at, current_language())}
+        said.append(t(key) if way.status == Delivery.Status.CREATED else t(key, **when))
+    return said
 
 
 def _offers(message: Message) -> list[dict[str, str]]:

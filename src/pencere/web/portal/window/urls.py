@@ -6,19 +6,22 @@ from pencere.web.portal.window import (
     access,
     appointment,
     cases,
+    contact,
     data,
     home,
-    mail,
     messaging,
     notices,
     payments,
     satisfied,
 )
 
+EMAIL, SMS = {"channel": "email"}, {"channel": "sms"}
+
 urlpatterns = [
     path("window/", home.home, name="window"),
     path("window/notices/", notices.listed, name="notifications"),
-    path("window/notices/mail/", mail.settings_page, name="notifications_mail"),
+    path("window/notices/mail/", contact.settings_page, EMAIL, name="notifications_mail"),
+    path("window/notices/sms/", contact.settings_page, SMS, name="notifications_sms"),
     path("window/notices/offers/", notices.wish_for_offers, name="notifications_offers"),
     path("window/notices/<uuid:message_id>/", notices.one, name="notification"),
     path("window/data/", data.registers_page, name="my_data"),

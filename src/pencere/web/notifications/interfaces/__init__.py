@@ -1,0 +1,1 @@
+"""Where others reach us."""
