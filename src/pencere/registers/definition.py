@@ -84,6 +84,8 @@ class Definition:
     events: tuple[EventRule, ...] = ()
     move: tuple[Step, ...] = ()
     masks: Masks = field(default_factory=dict)
+    # For which a writer may merge records, with a second person.
+    merging: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -108,6 +110,10 @@ class Definition:
         return any(
             writer.client == client and purpose in writer.purposes for writer in self.writers
         )
+
+    def may_merge(self, client: str, purpose: str) -> bool:
+        """Say whether `client` may propose and decide for `purpose` that records are one."""
+        return purpose in self.merging and self.may_write(client, purpose)
 
 
 def read_definition(path: Path) -> Definition:
@@ -155,6 +161,7 @@ def read_definition(path: Path) -> Definition:
         file=path,
         events=read_events(top, _names(schema)),
         masks=read_masks(top),
+        merging=frozenset(top.strings("merging", ("issue",))),
         move=_move(top),
     )
 

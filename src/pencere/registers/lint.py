@@ -184,6 +184,13 @@ def _events(definition: Definition, country: Country) -> Iterator[_Problem]:
             yield f"events.{rule.type}.purposes", purpose, message, written
 
 
+def _merging(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    written = sorted({purpose for one in definition.writers for purpose in one.purposes})
+    for purpose in sorted(definition.merging - set(written)):
+        yield "merging", purpose, "nobody writes for this purpose", written
+
+
 def _masks(definition: Definition, country: Country) -> Iterator[_Problem]:
     del country
     writing = {purpose for one in definition.writers for purpose in one.purposes}
@@ -211,4 +218,5 @@ _RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
     _subject,
     _events,
     _masks,
+    _merging,
 )
