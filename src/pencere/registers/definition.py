@@ -15,6 +15,7 @@ from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
 from pencere.registers.events import EventRule, read_events
+from pencere.registers.likeness import Likeness, read_likeness
 from pencere.registers.masks import Masks, read_masks
 from pencere.registers.numbering import Numbering
 from pencere.registers.steps import Step, read_steps
@@ -86,6 +87,7 @@ class Definition:
     masks: Masks = field(default_factory=dict)
     # For which a writer may merge records, with a second person.
     merging: frozenset[str] = frozenset()
+    likeness: Likeness | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -162,6 +164,7 @@ def read_definition(path: Path) -> Definition:
         events=read_events(top, _names(schema)),
         masks=read_masks(top),
         merging=frozenset(top.strings("merging", ("issue",))),
+        likeness=read_likeness(top),
         move=_move(top),
     )
 

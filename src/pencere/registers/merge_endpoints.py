@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pencere.kernel.errors import Invalid, Missing
+from pencere.registers import candidates
 from pencere.registers.endpoints import Endpoint, body_of, caller_of, code_of, registers_of
 from pencere.registers.merging import Act, Seen, decide, proposals, propose, propose_undoing
 from pencere.registers.records import MAX_REASON, parse_record_id
@@ -52,6 +53,32 @@ async def confirm(request: Request) -> Response:
 async def refuse(request: Request) -> Response:
     """POST merges/<number>/refuse: `{"reason"}`, by anybody who may merge."""
     return await _decide(request, "refused")
+
+
+async def alike(request: Request) -> Response:
+    """GET candidates: pairs that look alike and wait for a clerk, ids alone."""
+    pairs = await candidates.waiting(registers_of(request), code_of(request), caller_of(request))
+    return JSONResponse({"candidates": [each.as_json() for each in pairs]})
+
+
+async def judge(request: Request) -> Response:
+    """POST candidates: `{"records": [id, id], "outcome": "same"|"not-same", "reason"}`."""
+    body = await body_of(request)
+    _only(body, {"records", "outcome", "reason"})
+    ids, outcome = body.get("records"), body.get("outcome")
+    if not isinstance(ids, list) or len(ids) != 2:
+        raise Invalid("operation.invalid", field="records")
+    if not isinstance(outcome, str):
+        raise Invalid("operation.invalid", field="outcome")
+    await candidates.judge(
+        registers_of(request),
+        code_of(request),
+        caller_of(request),
+        records=(parse_record_id(ids[0]), parse_record_id(ids[1])),
+        outcome=outcome,
+        reason=reason_of(body),
+    )
+    return Response(status_code=204)
 
 
 async def _decide(request: Request, outcome: str) -> Response:
@@ -103,6 +130,8 @@ def _number(request: Request) -> int:
 
 
 ROUTES: tuple[tuple[str, str, str, Endpoint], ...] = (
+    ("/candidates", "GET", "candidates", alike),
+    ("/candidates", "POST", "judge-candidate", judge),
     ("/merges", "GET", "merges", waiting),
     ("/merges", "POST", "merge", suggest),
     ("/merges/{number}/undo", "POST", "unmerge", suggest_undoing),
