@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import asyncpg
 import pytest
+from jsonschema import Draft202012Validator
 from tests.registers.test_http import headers, service
 
 from pencere.kernel.errors import Conflict, Invalid, Missing, PencereError, Refused
@@ -401,3 +402,31 @@ async def test_hostile_proposals_are_refused(sea, change, code) -> None:
                               headers=headers(sea))  # fmt: skip
 
     assert (answer.json()["type"], odd.json()["type"]) == (code, "merge.unknown")
+
+
+async def test_the_description_says_these_calls_and_the_answers_are_as_it_says(sea) -> None:
+    async with sea.open() as registers:
+        old, new = await boat(sea, registers, "Ahti"), await boat(sea, registers, "Ahtu")
+    body = {"absorbed": {"id": str(old.id), "version": 1},
+            "survivor": {"id": str(new.id), "version": 1}, "reason": "one hull"}  # fmt: skip
+    async with service(sea) as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        pairs = await http.get(f"{BASE}/candidates", headers=headers(sea))
+        made = await http.post(f"{BASE}/merges", json=body, headers=headers(sea))
+        listed = await http.get(f"{BASE}/merges", headers=headers(sea))
+        act = f"{BASE}/merges/{made.json()['merge']}"
+        done = await http.post(f"{act}/confirm", json={"reason": "seen"},
+                               headers=headers(sea, X_Road_UserId=SECOND))  # fmt: skip
+        shown = await http.get(f"{BASE}/records/{old.id}", headers=headers(sea))
+
+    for path, verb, answer in (
+        ("/candidates", "get", pairs), ("/merges", "post", made), ("/merges", "get", listed),
+        ("/merges/{number}/confirm", "post", done), ("/records/{id}", "get", shown),
+    ):  # fmt: skip
+        described = paths[f"{BASE}{path}"][verb]["responses"][str(answer.status_code)]
+        schema = described["content"]["application/json"]["schema"]
+        Draft202012Validator(schema).validate(answer.json())
+    assert sorted(path for path in paths if "merges" in path or "candidates" in path) == [
+        f"{BASE}/candidates", f"{BASE}/merges", f"{BASE}/merges/{{number}}/confirm",
+        f"{BASE}/merges/{{number}}/refuse", f"{BASE}/merges/{{number}}/undo"]  # fmt: skip
+    assert "merged_into" in shown.json()
