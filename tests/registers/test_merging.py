@@ -430,3 +430,33 @@ async def test_the_description_says_these_calls_and_the_answers_are_as_it_says(s
         f"{BASE}/candidates", f"{BASE}/merges", f"{BASE}/merges/{{number}}/confirm",
         f"{BASE}/merges/{{number}}/refuse", f"{BASE}/merges/{{number}}/undo"]  # fmt: skip
     assert "merged_into" in shown.json()
+
+
+async def test_acts_along_one_way_at_once_leave_it_as_the_versions_say(sea) -> None:
+    async with sea.open() as registers:
+        boats = [await boat(sea, registers, name) for name in ("A", "B", "C", "D", "E")]
+        joined = [
+            await proposed(sea, registers, one, other)
+            for one, other in zip(boats, boats[1:], strict=False)
+        ]
+        # Whichever comes first, a record in the middle is refused or passes its own on.
+        codes = await asyncio.gather(
+            *(outcome_of(decided(sea, registers, act.id)) for act in joined)
+        )
+        merges = [act.id for act, code in zip(joined, codes, strict=True) if code == "done"]
+        undoings = [
+            await propose_undoing(registers, sea.boat, sea.caller(), merge=each, reason="two")
+            for each in merges
+        ]
+        middle = verify_registers(sea.superuser)
+        ends = await asyncio.gather(
+            *(outcome_of(decided(sea, registers, act.id)) for act in undoings)
+        )
+        apart = [await found(sea, registers, name) for name in ("A", "B", "C", "D", "E")]
+
+    assert set(codes) <= {"done", "merge.into_merged"}
+    assert "done" in codes
+    assert middle == []
+    assert ends == ["done"] * len(merges)
+    assert apart == [[(each.id, "valid", None, ())] for each in boats]
+    assert verify_registers(sea.superuser) == []

@@ -332,7 +332,9 @@ async def _undo(connection: Connection, change: Change) -> None:
                 join registers.record_version v on v.merged_into = u.record
                 join registers.record r on r.id = v.record and r.version = v.version
         )
-        update registers.record set merged_into = $1 where id in (select record from under)
+        update registers.record set merged_into = $1
+        -- Not one that came apart while this waited for it.
+        where id in (select record from under) and merged_into is not null
         """,
         record,
     )

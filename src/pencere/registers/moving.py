@@ -198,7 +198,8 @@ class Moving:
         )
         digest = version.hash()
         self._write(version, digest)
-        if row.state == "valid":
+        # A merged record keeps its keys, which lead to the survivor.
+        if row.state == "valid" or row.merged_into is not None:
             self._rekey(row.id, data)
 
     def _write(self, said: Version, digest: bytes) -> None:
