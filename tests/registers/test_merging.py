@@ -1,6 +1,7 @@
 """Two records found to be one subject: two people, both histories, a pointer, a way back."""
 
 import asyncio
+import itertools
 import json
 from datetime import date, timedelta
 
@@ -436,8 +437,7 @@ async def test_acts_along_one_way_at_once_leave_it_as_the_versions_say(sea) -> N
     async with sea.open() as registers:
         boats = [await boat(sea, registers, name) for name in ("A", "B", "C", "D", "E")]
         joined = [
-            await proposed(sea, registers, one, other)
-            for one, other in zip(boats, boats[1:], strict=False)
+            await proposed(sea, registers, one, other) for one, other in itertools.pairwise(boats)
         ]
         # Whichever comes first, a record in the middle is refused or passes its own on.
         codes = await asyncio.gather(
