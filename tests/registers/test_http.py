@@ -320,6 +320,9 @@ async def test_sentences_come_in_the_readers_language(sea) -> None:
     assert [each["message"].split()[0] for each in answers] == ["Belə", "Такого", "There"]
 
 
+_VERBS = ("confirm", "refuse", "undo")
+
+
 async def test_health_metrics_and_description(sea) -> None:
     async with service(sea) as http:
         await http.post(f"{BASE}/query", json={"by": {"number": "A"}}, headers=headers(sea))
@@ -335,6 +338,9 @@ async def test_health_metrics_and_description(sea) -> None:
     expected = [
         f"/v1/sea/{one}/{call}" for one in ("boat", "buoy", "fishing-licence") for call in calls
     ]
+    # Only boats may be merged.
+    merging = ("candidates", "merges", *(f"merges/{{number}}/{verb}" for verb in _VERBS))
+    expected += [f"/v1/sea/boat/{call}" for call in merging]
     assert sorted(description["paths"]) == sorted([*expected, f"{BASE}/numbers"])
     assert json.dumps(description).count(sea.meri) == 0
 

@@ -13,6 +13,7 @@ from pencere.registers.commands import move_records, verify_registers
 from pencere.registers.differences import Difference, differences
 from pencere.registers.lint import check
 from pencere.registers.load import Source
+from pencere.registers.merging import Seen, decide, propose, propose_undoing
 from pencere.registers.records import Operation
 from pencere.registers.steps import history_of, read_steps
 from pencere.registers.writing import write
@@ -145,6 +146,7 @@ def second(sea, **changes: object) -> None:
         "    title: {type",
         "fields: [name]": "fields: [title]",
         "field: name": "field: title",
+        "    name: {how": "    title: {how",
         "rescue: [name, length]": "rescue: [title, length, maker]",
         **changes,
     }.items():
@@ -287,3 +289,27 @@ async def test_keys_that_only_change_places_are_noticed(sea) -> None:
             pass
 
     assert refused.value.facts["example"] == ["owner", "name", "look"]
+
+
+@pytest.mark.anyio
+async def test_a_merged_record_is_moved_with_its_pointer_and_comes_apart_in_the_new_form(
+    sea,
+) -> None:
+    boats = await built(sea)
+    first, other = sea.caller(), sea.caller(actor="IS7OTHR77")
+    pair = {"absorbed": Seen(boats[0].id, 1), "survivor": Seen(boats[1].id, 1)}
+    async with sea.open() as registers:
+        act = await propose(registers, sea.boat, first, **pair, reason="one hull")
+        await decide(registers, sea.boat, other, merge=act.id, outcome="done", reason="seen")
+    second(sea)
+    moved = await move(sea)
+    async with sea.open() as registers:
+        [by_old] = await registers.find(sea.boat, first, {"name": "AHTI"})
+        undo = await propose_undoing(registers, sea.boat, first, merge=act.id, reason="two")
+        await decide(registers, sea.boat, other, merge=undo.id, outcome="done", reason="seen")
+        [apart] = await registers.find(sea.boat, first, {"name": "AHTI"})
+
+    assert moved.records == 3
+    assert (by_old.id, by_old.merged_from) == (boats[1].id, (boats[0].id,))
+    assert (apart.id, apart.version, apart.state) == (boats[0].id, 4, "valid")
+    assert verify_registers(sea.superuser) == []

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from pencere.countries import Country
 from pencere.kernel.clock import Clock, SystemClock
-from pencere.registers import endpoints
+from pencere.registers import endpoints, merge_endpoints
 from pencere.registers.answers import sentences
 from pencere.registers.endpoints import guarded
 from pencere.registers.engine import open_registers
@@ -96,6 +96,7 @@ def _routes() -> list[Route]:
         route("/records/{id}/annul", "POST", "annul", endpoints.annul),
         route("/transactions", "POST", "transact", endpoints.transact),
         route("/numbers", "POST", "number", endpoints.number),
+        *(route(*each) for each in merge_endpoints.ROUTES),
         Route("/{path:path}", guarded("unknown", endpoints.unknown_path), methods=_METHODS),
     ]
 

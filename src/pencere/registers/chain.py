@@ -41,6 +41,8 @@ class Version:
     salt: bytes
     data: Mapping[str, object]
     prev: bytes | None
+    # The record that this one was found to be the same as.
+    merged_into: int | None = None
 
     def hash(self) -> bytes:
         """Return SHA-256 over the canonical JSON of the version with its data as a digest.
@@ -54,7 +56,9 @@ class Version:
         return hashlib.sha256(canonical_json(self._said(content))).digest()
 
     def _said(self, content: str) -> dict[str, object]:
+        merged = {} if self.merged_into is None else {"merged_into": str(self.merged_into)}
         return {
+            **merged,
             "actor": self.actor,
             "basis": self.basis,
             "case": self.case,

@@ -22,6 +22,7 @@ from pencere.registers.records import Operation
 from pencere.registers.store import Current
 
 _ONE_TICK = timedelta(microseconds=1)
+_STATE = {"annul": "annulled", "merge": "annulled", "unmerge": "valid"}
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,15 @@ class Writer:
             raise Invalid("valid_to.after_current")
         return self._said(operation, there, data, start)
 
+    def merge(self, operation: Operation, absorbed: Current, survivor: int) -> Change:
+        """Return the version by which a record ends, with a pointer; it keeps its keys."""
+        data = dict(absorbed.data)
+        return self._said(operation, absorbed, data, self.today, merged_into=survivor)
+
+    def unmerge(self, operation: Operation, absorbed: Current, valid_from: date) -> Change:
+        """Return the version by which a merged record stands again, as if it had never ended."""
+        return self._said(operation, absorbed, dict(absorbed.data), valid_from)
+
     def _refuse_future(self, operation: Operation) -> None:
         if operation.valid_from is not None and operation.valid_from > self.today:
             raise Invalid("valid_from.future")
@@ -156,7 +166,13 @@ class Writer:
         return {**hidden, **(given or {})}
 
     def _said(
-        self, operation: Operation, current: Current, data: dict[str, object], valid_from: date
+        self,
+        operation: Operation,
+        current: Current,
+        data: dict[str, object],
+        valid_from: date,
+        *,
+        merged_into: int | None = None,
     ) -> Change:
         version = Version(
             register=self.definition.code,
@@ -164,7 +180,7 @@ class Writer:
             version=current.version + 1,
             schema_version=self.definition.version,
             op=operation.op,
-            state="annulled" if operation.op == "annul" else current.state,
+            state=_STATE.get(operation.op, current.state),
             valid_from=valid_from,
             valid_to=operation.valid_to,
             # Never two versions of a record at one instant: as-of asks by it.
@@ -179,6 +195,7 @@ class Writer:
             salt=secrets.token_bytes(SALT_BYTES),
             data=data,
             prev=current.head or None,
+            merged_into=merged_into,
         )
         over = operation.valid_to is not None
         now = Current(
@@ -189,6 +206,7 @@ class Writer:
             recorded_at=version.recorded_at,
             head=version.hash(),
             data=current.data if over else data,
+            merged_into=merged_into,
         )
         if over:
             return Change(self.register, version, now)
@@ -196,8 +214,10 @@ class Writer:
 
     def _with_keys(self, change: Change, before: Mapping[str, object]) -> Change:
         version = change.version
+        into = version.merged_into
+        pointer = {} if into is None else {"merged_into": str(into)}
         events = tuple(
-            Event(rule.type, said)
+            Event(rule.type, {**said, **pointer})
             for rule in self.definition.events
             if (said := rule.content(version.op, version.purpose, before, version.data)) is not None
         )

@@ -15,7 +15,7 @@ import psycopg
 from pencere.countries import Country
 from pencere.kernel.clock import Clock, local_date
 from pencere.kernel.errors import Invalid, Missing
-from pencere.registers import lint, statistics
+from pencere.registers import candidates, lint, statistics
 from pencere.registers.bulk import File, Loaded, load_file
 from pencere.registers.definition import Definition, read_definition
 from pencere.registers.differences import Difference, differences
@@ -270,6 +270,24 @@ def count_records(
     definition = _definition(country, code)
     with psycopg.connect(database_url) as connection:
         return statistics.count(connection, definition, by)
+
+
+def find_candidates(
+    database_url: str,
+    country: Country,
+    code: str,
+    *,
+    clock: Clock,
+    progress: Progress = lambda _: None,
+) -> candidates.Search:
+    """Look through a register for records that look alike, and keep the pairs for a clerk.
+
+    Raises:
+        Missing: `register.unknown`, `likeness.none`.
+    """
+    definition = _definition(country, code)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return candidates.search(connection, definition, clock.now(), progress)
 
 
 def _refuse_new_keys(old: Mapping[str, object], definition: Definition) -> None:

@@ -15,6 +15,7 @@ from pencere.kernel.datafile import Node
 from pencere.kernel.errors import Invalid, Misconfigured
 from pencere.kernel.text import Text
 from pencere.registers.events import EventRule, read_events
+from pencere.registers.likeness import Likeness, read_likeness
 from pencere.registers.masks import Masks, read_masks
 from pencere.registers.numbering import Numbering
 from pencere.registers.steps import Step, read_steps
@@ -84,6 +85,9 @@ class Definition:
     events: tuple[EventRule, ...] = ()
     move: tuple[Step, ...] = ()
     masks: Masks = field(default_factory=dict)
+    # For which a writer may merge records, with a second person.
+    merging: frozenset[str] = frozenset()
+    likeness: Likeness | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -108,6 +112,10 @@ class Definition:
         return any(
             writer.client == client and purpose in writer.purposes for writer in self.writers
         )
+
+    def may_merge(self, client: str, purpose: str) -> bool:
+        """Say whether `client` may propose and decide for `purpose` that records are one."""
+        return purpose in self.merging and self.may_write(client, purpose)
 
 
 def read_definition(path: Path) -> Definition:
@@ -155,6 +163,8 @@ def read_definition(path: Path) -> Definition:
         file=path,
         events=read_events(top, _names(schema)),
         masks=read_masks(top),
+        merging=frozenset(top.strings("merging", ("issue",))),
+        likeness=read_likeness(top),
         move=_move(top),
     )
 

@@ -31,6 +31,10 @@ class Stored(Protocol):
     def schema_version(self) -> int | None: ...  # noqa: D102
     @property
     def data(self) -> Mapping[str, object]: ...  # noqa: D102
+    @property
+    def merged_into(self) -> int | None: ...  # noqa: D102
+    @property
+    def merged_from(self) -> tuple[int, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ class Register:
             older = self.history.backward(data, caller.schema)
             opened = self.history.disclosed[caller.schema].get(caller.purpose, ())
             data = {field: older[field] for field in opened if field in older}
-        return Record(stored.id, stored.version, stored.state, stored.valid_from, data)
+        return Record(stored.id, stored.version, stored.state, stored.valid_from, data,
+            stored.merged_into, stored.merged_from)  # fmt: skip
 
     def seen(
         self, purpose: str, fields: Sequence[str], data: Mapping[str, object]

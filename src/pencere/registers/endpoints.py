@@ -239,3 +239,7 @@ def _instant(given: object, field: str) -> datetime | None:
         except ValueError:
             pass
     raise Invalid("operation.invalid", field=field)
+
+
+# For the other modules of calls.
+body_of, caller_of, code_of, registers_of = _body, _caller, _code, _registers

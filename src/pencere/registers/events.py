@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pencere.kernel.datafile import Node
 from pencere.registers.masks import event_masks, masked
 
-_OPS = ("create", "amend", "correct", "annul")
+_OPS = ("create", "amend", "correct", "annul", "merge", "unmerge")
 _KEYS = ("when", "purposes", "becomes", "loses", "fields", "masks")
 
 

@@ -23,8 +23,8 @@ async def lock(
     if not wanted:
         return {}
     rows = await connection.fetch(
-        "select register, id, version, state, valid_from, recorded_at, head, data"
-        " from registers.record where id = any($1::bigint[]) and erased_at is null"
+        "select register, id, version, state, valid_from, recorded_at, head, data,"
+        " merged_into from registers.record where id = any($1::bigint[]) and erased_at is null"
         " order by id for update",
         sorted({record for _, record in wanted}),
     )
@@ -47,11 +47,12 @@ async def new_ids(connection: Connection, count: int) -> list[int]:
 _VERSIONS = """
     insert into registers.record_version
         (record, version, schema_version, op, state, valid_from, valid_to, recorded_at, actor,
-         client, purpose, basis, case_number, exchange, reason, salt, data, prev, hash)
+         client, purpose, basis, case_number, exchange, reason, salt, data, prev, hash,
+         merged_into)
     select * from unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[],
         $6::date[], $7::date[], $8::timestamptz[], $9::text[], $10::text[], $11::text[],
         $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::jsonb[],
-        $18::bytea[], $19::bytea[])
+        $18::bytea[], $19::bytea[], $20::bigint[])
 """
 
 _LEAVES = """
@@ -199,6 +200,7 @@ def _version(change: Change) -> tuple[object, ...]:
         json.dumps(said.data),
         said.prev,
         change.now.head,
+        said.merged_into,
     )
 
 

@@ -184,6 +184,38 @@ def _events(definition: Definition, country: Country) -> Iterator[_Problem]:
             yield f"events.{rule.type}.purposes", purpose, message, written
 
 
+def _merging(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    written = sorted({purpose for one in definition.writers for purpose in one.purposes})
+    for purpose in sorted(definition.merging - set(written)):
+        yield "merging", purpose, "nobody writes for this purpose", written
+
+
+def _likeness(definition: Definition, country: Country) -> Iterator[_Problem]:
+    del country
+    likeness = definition.likeness
+    if likeness is None:
+        return
+    blocking = [key.name for key in definition.keys.values() if key.kind == "blocking"]
+    for name in sorted(set(likeness.keys) - set(blocking)):
+        yield "likeness.keys", name, "is no blocking key", blocking
+    if not likeness.keys:
+        yield "likeness.keys", [], "nothing would be compared", blocking
+    properties = definition.schema.get("properties")
+    fields = properties if isinstance(properties, Mapping) else {}
+    for each in likeness.comparisons:
+        place, kind = f"likeness.compare.{each.field}", fields.get(each.field)
+        if not isinstance(kind, Mapping):
+            yield place, each.field, "no such field", next(iter(fields), "fin")
+        elif (kind.get("format") == "date") != (each.how == "day"):
+            yield place, each.how, "a date is compared as a day, and nothing else is", "day"
+        elif each.how == "name" and kind.get("type") != "string":
+            yield place, each.how, "is no text", "exact"
+    if not definition.merging:
+        message = "nobody may say that two records are one"
+        yield "likeness", list(likeness.keys), message, {"merging": ["a-purpose"]}
+
+
 def _masks(definition: Definition, country: Country) -> Iterator[_Problem]:
     del country
     writing = {purpose for one in definition.writers for purpose in one.purposes}
@@ -211,4 +243,6 @@ _RULES: tuple[Callable[[Definition, Country], Iterator[_Problem]], ...] = (
     _subject,
     _events,
     _masks,
+    _merging,
+    _likeness,
 )

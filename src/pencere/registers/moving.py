@@ -56,10 +56,12 @@ class _Row:
     recorded_at: datetime
     head: bytes
     data: dict[str, object]
+    merged_into: int | None
 
 
 _ROWS = """
-    select r.id, r.version, v.schema_version, r.state, r.valid_from, r.recorded_at, r.head, r.data
+    select r.id, r.version, v.schema_version, r.state, r.valid_from, r.recorded_at, r.head, r.data,
+        v.merged_into
     from registers.record r
         join registers.record_version v on v.record = r.id and v.version = r.version
     where r.register = %s and r.erased_at is null and v.schema_version < %s and r.id > %s
@@ -192,10 +194,12 @@ class Moving:
             salt=secrets.token_bytes(SALT_BYTES),
             data=data,
             prev=row.head,
+            merged_into=row.merged_into,
         )
         digest = version.hash()
         self._write(version, digest)
-        if row.state == "valid":
+        # A merged record keeps its keys, which lead to the survivor.
+        if row.state == "valid" or row.merged_into is not None:
             self._rekey(row.id, data)
 
     def _write(self, said: Version, digest: bytes) -> None:
@@ -203,10 +207,11 @@ class Moving:
         self.connection.execute(
             "insert into registers.record_version (record, version, schema_version, op, state,"
             " valid_from, recorded_at, client, purpose, basis, case_number, reason, salt, data,"
-            " prev, hash) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " prev, hash, merged_into) values"
+            " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (said.record, said.version, said.schema_version, said.op, said.state, said.valid_from,
                 said.recorded_at, said.client, said.purpose, said.basis, said.case, said.reason,
-                said.salt, document, said.prev, digest),
+                said.salt, document, said.prev, digest, said.merged_into),
         )  # fmt: skip
         self.connection.execute(
             "update registers.record set version = %s, recorded_at = %s, head = %s, data = %s"

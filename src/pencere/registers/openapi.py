@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from pencere.registers.definition import Definition
+from pencere.registers.openapi_merging import merging_paths
 
 Json = dict[str, object]
 
@@ -115,6 +116,8 @@ def _paths(definition: Definition) -> Json:
             )
         },
     }
+    if definition.merging:
+        paths |= merging_paths(base, title, _call)
     if definition.numbering:
         given = _object({"number": {"type": "string"}}, 1)
         paths[f"{base}/numbers"] = {
@@ -158,7 +161,10 @@ def _record(definition: Definition) -> Json:
         "valid_from": _DAY,
         "data": data,
     }
-    return _object(properties, len(properties))
+    needed = len(properties)
+    properties["merged_into"] = {"type": "string"}
+    properties["merged_from"] = {"type": "array", "items": {"type": "string"}}
+    return _object(properties, needed)
 
 
 def _call(

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pencere.kernel.errors import Invalid
 
-Op = Literal["create", "amend", "correct", "annul"]
+Op = Literal["create", "amend", "correct", "annul", "merge", "unmerge"]
+# What a request may say; merging is an act of two people, `merging`.
 OPS: tuple[Op, ...] = ("create", "amend", "correct", "annul")
 MAX_REASON = 1000
 MAX_OPERATIONS = 20
@@ -16,13 +17,19 @@ MAX_OPERATIONS = 20
 
 @dataclass(frozen=True)
 class Record:
-    """What a caller is shown: `data` holds the fields of the purpose and no other."""
+    """What a caller is shown: `data` holds the fields of the purpose and no other.
+
+    `merged_into`: it was found to be the same as that record. `merged_from`: it was found by the
+    keys of these, which were found to be the same as it.
+    """
 
     id: int
     version: int
     state: str
     valid_from: date
     data: Mapping[str, object]
+    merged_into: int | None = None
+    merged_from: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return it as the wire has it; the id is a text, since it may pass 2^53."""
@@ -32,6 +39,12 @@ class Record:
             "state": self.state,
             "valid_from": self.valid_from.isoformat(),
             "data": dict(self.data),
+            **({"merged_into": str(self.merged_into)} if self.merged_into is not None else {}),
+            **(
+                {"merged_from": [str(each) for each in self.merged_from]}
+                if self.merged_from
+                else {}
+            ),
         }
 
 

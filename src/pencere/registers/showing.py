@@ -45,7 +45,8 @@ _SHOW = """
             a.basis, a.case_number, a.exchange
         from asked a left join found f using (n)
     )
-    select f.n, f.id, f.version, f.state, f.valid_from, f.schema_version, (
+    select f.n, f.id, f.version, f.state, f.valid_from, f.schema_version, f.merged_into,
+        f.merged_from, (
         select coalesce(jsonb_object_agg(field.key, field.value), '{{}}'::jsonb)
         from jsonb_each(f.data) field where field.key = any(string_to_array(a.fields, e'\\n'))
     ) as data from found f join asked a using (n) order by f.n, f.id
@@ -63,21 +64,42 @@ _BY_ID = """
 """
 
 _NOW = """
-    select r.id, r.version, r.state, r.valid_from, r.data, null::integer as schema_version
-    from ({source}) s join registers.record r on r.id = s.record
+    select r.id, r.version, r.state, r.valid_from, r.data, null::integer as schema_version,
+        r.merged_into, array_agg(s.record order by s.record) filter (where s.record <> r.id)
+            as merged_from
+    from ({source}) s
+        left join registers.record m
+            on m.id = s.record and m.merged_into is not null and not a.annulled_too
+        join registers.record r on r.id = coalesce(m.merged_into, s.record)
     where r.erased_at is null and (r.state = 'valid' or a.annulled_too)
         and (a.subject is null or r.data ->> a.subject = a.person)
-    order by r.id limit {limit}
+    group by r.id order by r.id limit {limit}
+"""
+
+# The newest of the versions that speak of the day. From a merged one the way goes on.
+_THEN = """
+    select * from registers.record_version v
+    where v.record = {record} and v.recorded_at <= a.known_at and v.valid_from <= a.valid_at
+        and (v.valid_to is null or v.valid_to > a.valid_at) and v.data is not null
+    order by v.version desc limit 1
 """
 
 _AS_OF = """
-    select v.record as id, v.version, v.state, v.valid_from, v.data, v.schema_version
-    from ({source}) s cross join lateral (
-        select * from registers.record_version v
-        where v.record = s.record and v.recorded_at <= a.known_at and v.valid_from <= a.valid_at
-            and (v.valid_to is null or v.valid_to > a.valid_at) and v.data is not null
-        order by v.version desc limit 1
-    ) v
+    select v.record as id, v.version, v.state, v.valid_from, v.data, v.schema_version,
+        v.merged_into, e.merged_from
+    from (
+        select w.record, w.version, array_agg(s.record order by s.record)
+            filter (where s.record <> w.record) as merged_from
+        from ({source}) s cross join lateral (
+            with recursive walk as (
+                select v.record, v.version, v.merged_into, 1 as step from ({start}) v
+                union all
+                select v.record, v.version, v.merged_into, w.step + 1
+                from walk w cross join lateral ({next}) v
+                where w.merged_into is not null and not a.annulled_too and w.step < 100
+            ) select * from walk order by step desc limit 1
+        ) w group by w.record, w.version
+    ) e join registers.record_version v using (record, version)
     where (v.state = 'valid' or a.annulled_too)
         and (a.subject is null or v.data ->> a.subject = a.person)
     order by v.record limit {limit}
@@ -113,7 +135,10 @@ class Question:
     def statement(self) -> str:
         """The SQL that answers it; questions with the same one are asked together."""
         source = (_AS_OF if self.as_of else _NOW).format(
-            source=_source(self.key, annulled_too=self.annulled_too), limit=MAX_FOUND
+            source=_source(self.key, annulled_too=self.annulled_too),
+            limit=MAX_FOUND,
+            start=_THEN.format(record="s.record"),
+            next=_THEN.format(record="w.merged_into"),
         )
         columns = {**_COLUMNS, **(_AS_OF_COLUMNS if self.as_of else {})}
         arrays = (f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), start=1))
@@ -158,6 +183,8 @@ async def show(
             row["valid_from"],
             data,
             row["schema_version"],
+            row["merged_into"],
+            tuple(row["merged_from"] or ()),
         )
         answers[row["n"] - 1].append(found)
     return answers

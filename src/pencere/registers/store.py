@@ -27,6 +27,9 @@ class Found:
     data: Mapping[str, object]
     # Of the definition the data is a form of; None: the newest.
     schema_version: int | None = None
+    # What it was merged into; the records by whose keys it was found.
+    merged_into: int | None = None
+    merged_from: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Current:
     head: bytes
     data: Mapping[str, object]
     schema_version: int | None = None
+    merged_into: int | None = None
+    merged_from: tuple[int, ...] = ()
 
 
 async def version_of(connection: Connection, record: int, version: int) -> Found:
@@ -50,7 +55,8 @@ async def version_of(connection: Connection, record: int, version: int) -> Found
         Missing: `record.unknown`, it was erased since.
     """
     row = await connection.fetchrow(
-        "select state, valid_from, data, schema_version from registers.record_version"
+        "select state, valid_from, data, schema_version, merged_into"
+        " from registers.record_version"
         " where record = $1 and version = $2",
         record,
         version,
@@ -59,7 +65,8 @@ async def version_of(connection: Connection, record: int, version: int) -> Found
     if row["data"] is None:
         raise Missing("record.unknown")
     data = json.loads(row["data"])
-    return Found(record, version, row["state"], row["valid_from"], data, row["schema_version"])
+    return Found(record, version, row["state"], row["valid_from"], data, row["schema_version"],
+        row["merged_into"])  # fmt: skip
 
 
 async def lock_series(connection: Connection, registers: Collection[int]) -> dict[int, Series]:

@@ -15,7 +15,7 @@ CHUNK = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One place that is wrong. `what`: hash, link, gap, head, data, leaf, missing."""
+    """One place that is wrong. `what`: hash, link, gap, head, data, leaf, missing, survivor."""
 
     record: int
     version: int
@@ -25,7 +25,8 @@ class Fault:
 _VERSIONS = """
     select g.code as register, v.record, v.version, v.schema_version, v.op, v.state, v.valid_from,
         v.valid_to, v.recorded_at, v.actor, v.client, v.purpose, v.basis, v.case_number, v.exchange,
-        v.reason, v.salt, v.data::text, v.prev, v.hash, v.content,
+        v.reason, v.salt, v.data::text, v.prev, v.hash,
+        v.merged_into, v.content,
         r.version, r.head, r.state, r.data::text, r.erased_at is not null
     from registers.record_version v
         join registers.record r on r.id = v.record
@@ -46,6 +47,24 @@ _WITHOUT_LEAF = r"""
                 encode(v.hash, 'hex'), v.record, g.code, v.version), 'UTF8')))
 """
 
+# Where look-ups lead must be the end of the way that the newest versions show.
+_WRONG_SURVIVOR = """
+    with recursive direct as (
+        select v.record, v.merged_into from registers.record_version v
+            join registers.record r on r.id = v.record and r.version = v.version
+        where v.merged_into is not null
+    ), walk as (
+        select record, merged_into from direct
+        union
+        select w.record, d.merged_into from walk w join direct d on d.record = w.merged_into
+    ), ends as (
+        select record, merged_into from walk w
+        where not exists (select from direct d where d.record = w.merged_into)
+    )
+    select r.id, r.version from registers.record r left join ends e on e.record = r.id
+    where r.merged_into is distinct from e.merged_into
+"""
+
 _WITHOUT_VERSIONS = """
     select r.id, r.version from registers.record r
     where not exists (select from registers.record_version v where v.record = r.id)
@@ -59,12 +78,15 @@ def verify(
 
     `hash`: the version is not what its hash says; `link`: it does not follow the one before;
     `gap`: a version is not there; `head` and `data`: the current row is not the newest version;
+    `survivor`: a merged record leads elsewhere than its versions say;
     `leaf`: the log has no entry for it; `missing`: a record without any version.
     """
     for record, version in connection.execute(_WITHOUT_VERSIONS).fetchall():
         yield Fault(int(str(record)), int(str(version)), "missing")
     for record, version in connection.execute(_WITHOUT_LEAF).fetchall():
         yield Fault(int(str(record)), int(str(version)), "leaf")
+    for record, version in connection.execute(_WRONG_SURVIVOR).fetchall():
+        yield Fault(int(str(record)), int(str(version)), "survivor")
     before = _Before()
     with connection.transaction(), connection.cursor(name="versions") as cursor:
         cursor.execute(_VERSIONS.format(which=""))
@@ -108,8 +130,8 @@ class _Checked:
             values[16], values[17] = b"", {}
         else:
             values[17] = json.loads(str(values[17]))
-        version = Version(*values[:19])  # type: ignore[arg-type]
-        hash_, content, current, head, state, data, erased = values[19:]
+        hash_, merged_into, content, current, head, state, data, erased = values[19:]
+        version = Version(*[*values[:19], merged_into])  # type: ignore[arg-type]
         assert isinstance(hash_, bytes)  # noqa: S101  # as the columns are
         assert isinstance(head, bytes)  # noqa: S101
         assert content is None or isinstance(content, bytes)  # noqa: S101

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pencere.kernel.canonical import sha256_of
 from pencere.kernel.errors import Missing, PencereError, Refused
-from pencere.registers import store
+from pencere.registers import candidates, store
 from pencere.registers.caller import Caller
 from pencere.registers.disclosure import Register
 from pencere.registers.engine import Registers
@@ -39,7 +39,9 @@ async def write(
     register = _writable(registers, code, caller)
     asked = _repeatable(code, caller, idempotency_key, [each.as_json() for each in operations])
     request = Request(register, caller, operations, asked)
-    return await registers.writes.ask(request, request.shape, request.claims)
+    records = await registers.writes.ask(request, request.shape, request.claims)
+    await candidates.note(registers, register, [each.id for each in records])
+    return records
 
 
 async def give_number(registers: Registers, code: str, caller: Caller, idempotency_key: str) -> str:

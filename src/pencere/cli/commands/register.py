@@ -7,6 +7,7 @@ from pathlib import Path
 from pencere.cli.boot.registers import load
 from pencere.cli.commands import (
     register_bulk,
+    register_candidates,
     register_erase,
     register_events,
     register_schema,
@@ -36,6 +37,7 @@ def run(arguments: Sequence[str]) -> int:
             *register_schema.ACTIONS,
             *register_erase.ACTIONS,
             *register_statistics.ACTIONS,
+            *register_candidates.ACTIONS,
         ],
     )
     actions["new"].add_argument("code", metavar="SUBSYSTEM/NAME")
@@ -48,6 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     register_schema.add_options(actions)
     register_erase.add_options(actions)
     register_statistics.add_options(actions)
+    register_candidates.add_options(actions)
     given = options.parse_args(arguments)
     for does, do in (
         (register_events.does, register_events.run),
@@ -55,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         (register_schema.does, register_schema.run),
         (register_erase.does, register_erase.run),
         (register_statistics.does, register_statistics.run),
+        (register_candidates.does, register_candidates.run),
     ):
         if does(given):
             return do(given)
