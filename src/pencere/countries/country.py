@@ -26,6 +26,8 @@ ROLES = (
     "service-author",
     "ra-officer",
     "ra-chief",
+    # Keeps the records of the registers of their body.
+    "registrar",
     # The state register of information systems.
     "register-proposer",
     "register-approver",

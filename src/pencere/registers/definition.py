@@ -88,6 +88,8 @@ class Definition:
     # For which a writer may merge records, with a second person.
     merging: frozenset[str] = frozenset()
     likeness: Likeness | None = None
+    # For which clerks of the owner look at records at the office's desk.
+    clerks: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -166,6 +168,7 @@ def read_definition(path: Path) -> Definition:
         merging=frozenset(top.strings("merging", ("issue",))),
         likeness=read_likeness(top),
         move=_move(top),
+        clerks=top.strings("clerks", ("issue",)) if top.has("clerks") else (),
     )
 
 
