@@ -26,9 +26,7 @@ ROLES = (
     "service-author",
     "ra-officer",
     "ra-chief",
-    # Keeps the records of the registers of their body.
     "registrar",
-    # The state register of information systems.
     "register-proposer",
     "register-approver",
     "register-security",

@@ -119,8 +119,9 @@ def _shape(name: str, about: Mapping[str, Any], *, is_required: bool) -> Shape:
     kind, options = "text", _options(about)
     items = about.get("items")
     if about.get("type") == "array":
-        is_listed = isinstance(items, Mapping) and "enum" in items
-        kind, options = ("choices", _options(items)) if is_listed else ("other", ())
+        kind, options = "other", ()
+        if isinstance(items, Mapping) and "enum" in items:
+            kind, options = "choices", _options(items)
     elif options:
         kind = "choice"
     elif about.get("format") == "date":
