@@ -1,5 +1,6 @@
 """A form from the schema of a register: what each field asks, shows, and makes of what is typed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,8 @@ from pencere.web.texts import current_language, t
 MAX_TYPED = 2000
 # The marks of a field's name in a form, so that no field of a schema is taken for one of ours.
 PREFIX = "field-"
+# int() would also take 1_000 and digits of other scripts.
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,13 @@ def _shape(name: str, about: Mapping[str, Any], *, is_required: bool) -> Shape:
     items = about.get("items")
     if about.get("type") == "array":
         kind, options = "other", ()
-        if isinstance(items, Mapping) and "enum" in items:
+        if isinstance(items, Mapping) and _is_of_words(items):
             kind, options = "choices", _options(items)
     elif options:
-        kind = "choice"
+        kind = "choice" if _is_of_words(about) else "other"
     elif about.get("format") == "date":
         kind = "date"
-    elif about.get("type") in {"integer", "number"}:
+    elif about.get("type") == "integer":
         kind = "number"
     elif about.get("type") == "boolean":
         kind = "truth"
@@ -140,6 +143,12 @@ def _shape(name: str, about: Mapping[str, Any], *, is_required: bool) -> Shape:
     longest = about.get("maxLength")
     return Shape(name, label, kind, options, is_required,
                  longest if isinstance(longest, int) else MAX_TYPED)  # fmt: skip
+
+
+def _is_of_words(about: Mapping[str, Any]) -> bool:
+    """Say whether the codes to choose from are texts, as a form sends them."""
+    codes = about.get("enum", ())
+    return bool(codes) and all(isinstance(code, str) for code in codes)
 
 
 def _options(about: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
@@ -164,7 +173,7 @@ def _value(shape: Shape, typed: str | list[str]) -> Any:
     if shape.kind == "date":
         return parse_date(typed).isoformat()
     if shape.kind == "number":
-        if not typed.isascii() or len(typed) > 18:
+        if not _WHOLE.fullmatch(typed):
             raise Invalid("field.number")
         return int(typed)
     if known and typed not in known:
