@@ -90,6 +90,8 @@ class Definition:
     likeness: Likeness | None = None
     # For which clerks of the owner look at records at the office's desk.
     clerks: tuple[str, ...] = ()
+    # What a sealed extract of a record shows; none, no extracts.
+    extract: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -169,6 +171,7 @@ def read_definition(path: Path) -> Definition:
         likeness=read_likeness(top),
         move=_move(top),
         clerks=top.strings("clerks", ("issue",)) if top.has("clerks") else (),
+        extract=top.strings("extract", ("number",)) if top.has("extract") else (),
     )
 
 

@@ -134,6 +134,7 @@ def _fields(definition: Definition, country: Country) -> Iterator[_Problem]:
         yield from _unknown(f"disclosure.{purpose}", fields, known, example)
         if not fields:
             yield f"disclosure.{purpose}", [], "discloses nothing: leave it out", [example]
+    yield from _unknown("extract", definition.extract, known, example)
     for purpose in definition.clerks:
         if purpose not in definition.disclosure:
             yield (

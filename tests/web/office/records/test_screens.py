@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,7 +26,9 @@ from pencere.countries import Country
 from pencere.kernel.clock import FixedClock
 from pencere.registers.app import Config, create_app
 from pencere.web.exchange import Gateway
-from pencere.web.office.records import acts, views
+from pencere.web.issued.domain import folder, sealing
+from pencere.web.issued.models import IssuedDocument
+from pencere.web.office.records import acts, extracts, views
 from pencere.web.people.models import Person
 
 SECRET = "node"
@@ -109,7 +112,7 @@ def node(
 
         with serving(Handler) as port:
             client = Gateway(address=f"http://127.0.0.1:{port}", key="k")
-            for module in (views, acts):
+            for module in (views, acts, extracts):
                 monkeypatch.setattr(module, "gateway", lambda: client)
             yield node
 
@@ -400,3 +403,44 @@ def test_someone_elses_record_is_as_if_not_there(
 
     assert ("Yazı tapılmadı" in text(listed), one.status_code) == (True, 404)
     assert json.dumps(CAR["plate"]) not in one.content.decode()
+
+
+@pytest.fixture
+def papers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PDF is really made; the seal, which is the trust centre's, is another's test."""
+    monkeypatch.setattr(folder, "_path", lambda digest: tmp_path / digest.hex())
+    monkeypatch.setattr(sealing, "_seal_of", lambda body: None)
+    monkeypatch.setattr(sealing, "anchors", lambda: ())
+    monkeypatch.setattr("pencere.documents.seal.seal_pdf", lambda pdf, *_, **__: pdf)
+
+
+def test_an_extract_is_one_paper_of_a_version_a_day_and_stands_among_the_persons_documents(
+    node: Node, car: dict[str, Any], clerk: Client, applicant: Person, papers: None,
+    clock: FixedClock,
+) -> None:  # fmt: skip
+    address = f"{look(clerk)}{car['id']}/extract/"
+    first, second = clerk.post(address), clerk.post(address)
+    clock.advance(timedelta(seconds=1))
+    node.call("PUT", f"/records/{car['id']}", "keep-vehicles", version=1, op="amend",
+              valid_from="2026-11-20", reason="painted", data={**CAR, "colour": "red"})  # fmt: skip
+    third = clerk.post(address)
+
+    assert [one.status_code for one in (first, second, third)] == [200, 200, 200]
+    assert (first.content[:5], first.content) == (b"%PDF-", second.content)
+    assert third.content != first.content
+    documents = IssuedDocument.objects.order_by("pk")
+    assert [(one.person, one.case, one.kind, one.body) for one in documents] == [
+        (applicant, f"DYP-{car['id']}-{version}-261120-AZ", "dyp/vehicle/extract", "dyp")
+        for version in (1, 2)
+    ]
+
+
+def test_no_extract_without_an_account_or_for_a_purpose_of_looking(
+    node: Node, car: dict[str, Any], clerk: Client, papers: None
+) -> None:
+    answers = [
+        clerk.post(f"{look(clerk, purpose=purpose)}{car['id']}/extract/").status_code
+        for purpose in ("keep-vehicles", "check-vehicle")
+    ]
+
+    assert (answers, IssuedDocument.objects.count()) == ([409, 403], 0)

@@ -143,6 +143,7 @@ def record(request: HttpRequest, look: str, record: int) -> HttpResponse:
             "error": error,
             "facts": facts_of(fields, there),
             "versions": _lines(fields, versions),
+            "gives_extract": here.may_change and bool(here.definition.extract) and day is None,
             "acts": ("amend", "correct", "annul")
             if here.may_change and there.state == "valid" and day is None
             else (),
