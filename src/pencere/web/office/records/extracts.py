@@ -1,4 +1,4 @@
-"""A sealed, numbered extract of a record, kept among the person's documents; its code verifies it."""
+"""A sealed, numbered extract of a record, put among the person's papers; its code verifies it."""
 
 from pathlib import Path
 
