@@ -83,6 +83,7 @@ def test_ready_persons_can_sign_in_and_serve(country: Country) -> None:
         ("officer", "dyp"),
         ("officer", "bpqmi"),
         ("unit-head", "dyp"),
+        ("registrar", "dyp"),
         ("auditor", "mdd"),
         ("accountant", "idda"),
         ("catalogue-editor", "idda"),

@@ -461,6 +461,8 @@ def test_pages_of_the_office(
     for name, path in (
         ("vuqar", "team/"),
         ("vuqar", "appointments/"),
+        ("vuqar", "records/"),
+        ("vuqar", "records/in/dyp/vehicle/"),
         ("sabina", "audit/"),
         ("sabina", "audit/suppressions/"),
         ("sevil", "money/"),

@@ -65,6 +65,8 @@ def test_the_registers_of_azerbaijan_have_nothing_wrong() -> None:
         ("rescue: [person, secret]", "rescue: []", "disclosure.rescue", ["person"]),
         ("rescue: [person, secret]", "spying: [secret]", "disclosure.spying", "fishing"),
         ("purposes: [fishing, rescue]", "purposes: [census]", "writers[0].purposes", "fishing"),
+        ("writers:", "clerks: [census]\nwriters:", "clerks", "fishing"),
+        ("writers:", "extract: [numero]\nwriters:", "extract", "person"),
         (
             "subject: person",
             "subject: gear",

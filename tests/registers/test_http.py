@@ -159,7 +159,8 @@ async def test_a_register_describes_itself_behind_its_own_address(sea) -> None:
     told = found.json()
     assert (found.status_code, told["servers"]) == (200, [{"url": "/v1/sea/fishing-licence"}])
     assert sorted(told["paths"]) == [
-        "/numbers", "/query", "/records", "/records/{id}", "/records/{id}/annul", "/transactions",
+        "/numbers", "/query", "/records", "/records/{id}", "/records/{id}/annul",
+            "/records/{id}/versions", "/transactions",
     ]  # fmt: skip
     assert [unknown.status_code, stranger.status_code] == [404, 401]
 
@@ -334,7 +335,8 @@ async def test_health_metrics_and_description(sea) -> None:
         "checks": [{"name": "database", "ok": True, "detail": "answers"}],
     }
     assert 'pencere_registers_calls_total{call="query",status="200"} 1.0' in metrics.text
-    calls = ("query", "records", "records/{id}", "records/{id}/annul", "transactions")
+    calls = ("query", "records", "records/{id}", "records/{id}/annul", "records/{id}/versions",
+             "transactions")  # fmt: skip
     expected = [
         f"/v1/sea/{one}/{call}" for one in ("boat", "buoy", "fishing-licence") for call in calls
     ]

@@ -26,7 +26,7 @@ ROLES = (
     "service-author",
     "ra-officer",
     "ra-chief",
-    # The state register of information systems.
+    "registrar",
     "register-proposer",
     "register-approver",
     "register-security",

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from pencere.countries import Country
 from pencere.kernel.clock import Clock, SystemClock
-from pencere.registers import endpoints, merge_endpoints
+from pencere.registers import endpoints, merge_endpoints, past
 from pencere.registers.answers import sentences
 from pencere.registers.endpoints import guarded
 from pencere.registers.engine import open_registers
@@ -92,6 +92,7 @@ def _routes() -> list[Route]:
         route("/query", "POST", "query", endpoints.query),
         route("/records", "POST", "create", endpoints.create),
         route("/records/{id}", "GET", "read", endpoints.read),
+        route("/records/{id}/versions", "GET", "history", past.history),
         route("/records/{id}", "PUT", "replace", endpoints.replace),
         route("/records/{id}/annul", "POST", "annul", endpoints.annul),
         route("/transactions", "POST", "transact", endpoints.transact),

@@ -88,6 +88,10 @@ class Definition:
     # For which a writer may merge records, with a second person.
     merging: frozenset[str] = frozenset()
     likeness: Likeness | None = None
+    # For which clerks of the owner look at records at the office's desk.
+    clerks: tuple[str, ...] = ()
+    # What a sealed extract of a record shows; none, no extracts.
+    extract: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -166,6 +170,8 @@ def read_definition(path: Path) -> Definition:
         merging=frozenset(top.strings("merging", ("issue",))),
         likeness=read_likeness(top),
         move=_move(top),
+        clerks=top.strings("clerks", ("issue",)) if top.has("clerks") else (),
+        extract=top.strings("extract", ("number",)) if top.has("extract") else (),
     )
 
 

@@ -243,3 +243,4 @@ def _instant(given: object, field: str) -> datetime | None:
 
 # For the other modules of calls.
 body_of, caller_of, code_of, registers_of = _body, _caller, _code, _registers
+record_id_of = _record_id

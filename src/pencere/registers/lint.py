@@ -134,6 +134,15 @@ def _fields(definition: Definition, country: Country) -> Iterator[_Problem]:
         yield from _unknown(f"disclosure.{purpose}", fields, known, example)
         if not fields:
             yield f"disclosure.{purpose}", [], "discloses nothing: leave it out", [example]
+    yield from _unknown("extract", definition.extract, known, example)
+    for purpose in definition.clerks:
+        if purpose not in definition.disclosure:
+            yield (
+                "clerks",
+                purpose,
+                "no purpose of this register",
+                next(iter(definition.disclosure)),
+            )
     if definition.numbering:
         yield from _unknown("numbering.field", [definition.numbering.field], known, example)
 

@@ -94,6 +94,9 @@ def _paths(definition: Definition) -> Json:
         f"{base}/records/{{id}}": {
             "get": _call(f"{title}: read", [_id(), *at], None, record),
         },
+        f"{base}/records/{{id}}/versions": {
+            "get": _call(f"{title}: all versions", [_id()], None, _versions(record)),
+        },
     }
     if not definition.writers:
         return paths
@@ -165,6 +168,25 @@ def _record(definition: Definition) -> Json:
     properties["merged_into"] = {"type": "string"}
     properties["merged_from"] = {"type": "array", "items": {"type": "string"}}
     return _object(properties, needed)
+
+
+def _versions(record: Json) -> Json:
+    properties = record["properties"]
+    assert isinstance(properties, dict)  # noqa: S101  # made above
+    text: Json = {"type": ["string", "null"]}
+    version = _object({
+        "version": properties["version"],
+        "op": {"type": "string"},
+        "state": properties["state"],
+        "valid_from": _DAY,
+        "valid_to": {"type": ["string", "null"], "format": "date"},
+        "recorded_at": {"type": "string", "format": "date-time"},
+        "reason": text,
+        "actor": text,
+        "case": text,
+        "data": properties["data"],
+    }, 10)  # fmt: skip
+    return _object({"versions": {"type": "array", "items": version}}, 1)
 
 
 def _call(

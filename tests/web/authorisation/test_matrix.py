@@ -37,6 +37,8 @@ COMMON = {
     "service", "question_id", "agreement", "subsystem", "name", "older", "newer", "body", "system",
     "concept", "event", "list", "version", "form", "scope", "place", "file", "kind", "language",
     "day", "difference_id", "slot_id",
+    # A look-up is sealed for its officer, and a record is the register's: tests/web/office/records.
+    "look", "record", "act",
 }  # fmt: skip
 # Applications, duties and nodes of the state register and acts of registration are called as others
 # by tests/web/office/test_state_register.py and tests/web/office/registration; whose an access is,

@@ -4,7 +4,7 @@ Nothing that comes back is kept here. An answer lives as long as the page that s
 long as the application in which the person signed it.
 """
 
-from pencere.web.exchange.answers import Record, Suppression, Usage, Usages
+from pencere.web.exchange.answers import Record, Suppression, Usage, Usages, Version
 from pencere.web.exchange.gateway import Gateway, Purpose, gateway
 
-__all__ = ["Gateway", "Purpose", "Record", "Suppression", "Usage", "Usages", "gateway"]
+__all__ = ["Gateway", "Purpose", "Record", "Suppression", "Usage", "Usages", "Version", "gateway"]

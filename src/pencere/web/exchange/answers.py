@@ -19,6 +19,22 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What was said of a record at one time; `actor`, `reason`, `case` are empty when not told."""
+
+    version: int
+    op: str
+    state: str
+    valid_from: str
+    valid_to: str
+    recorded_at: str
+    reason: str
+    actor: str
+    case: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """One access to a person's data, with what proves that it was logged.
 
@@ -105,6 +121,25 @@ def read_record(value: Any, *, register: str) -> Record:
             valid_from=str(value["valid_from"]),
             data=dict(value["data"]),
         )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable("register.unavailable", register=register, problem="form") from error
+
+
+def read_versions(value: Any, *, register: str) -> tuple[Version, ...]:
+    """Read all versions of a record."""
+    try:
+        return tuple(
+            Version(
+                version=int(one["version"]),
+                data=dict(one["data"]),
+                **{
+                    name: str(one[name] or "")
+                    for name in ("op", "state", "valid_from", "valid_to", "recorded_at", "reason",
+                                 "actor", "case")
+                },
+            )
+            for one in value["versions"]
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable("register.unavailable", register=register, problem="form") from error
 

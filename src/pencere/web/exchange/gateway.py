@@ -4,6 +4,7 @@ Every call says for what purpose, on what legal basis, in which case, about whom
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from pencere.web.exchange.answers import (
     Record,
     Suppression,
     Usages,
+    Version,
     read_record,
     read_suppressions,
     read_usages,
+    read_versions,
 )
 from pencere.web.exchange.registers import owner_of
 
@@ -32,6 +35,8 @@ CLIENT = f"{INSTANCE}/{MEMBER_CLASS}/idda/portal"
 # Opening a connection, then waiting for an answer. A person is looking at the page.
 TIMEOUTS_S = (2.0, 10.0)
 CONNECTIONS = 16
+# The field at the head of a place in the data, `$.plate` or `$.categories[0]`.
+_FIELD = re.compile(r"\$\.([A-Za-z0-9_]{1,100})")
 # Whether more may be repeated is for the caller to say, for whom a person may be waiting.
 UNSENT = client.Retry(attempts=3, first_s=0.1, most_s=0.5, only_unsent=True)
 
@@ -71,6 +76,7 @@ class Gateway:
     - Unavailable("register.unavailable", register=): nobody answered, or not in the agreed form;
     - Refused(<the gateway's or the register's fault code>, register=): not allowed;
     - Conflict("register.changed", register=): the record has another version by now;
+    - Conflict("register.key_taken", register=): another record has the number;
     - Missing("register.no-record", register=).
     """
 
@@ -104,6 +110,19 @@ class Gateway:
             "POST", register, "/query", purpose=purpose, body=asked, message=message
         )
         return _records(answer, register)
+
+    def read(
+        self, *, register: str, record: int, purpose: Purpose, valid_at: str | None = None
+    ) -> Record:
+        """Return one record, annulled or not, as it stood on a day."""
+        query = f"?valid_at={valid_at}" if valid_at is not None else ""
+        answer = self._call("GET", register, f"/records/{record}{query}", purpose=purpose)
+        return read_record(_json(answer, register), register=register)
+
+    def versions(self, *, register: str, record: int, purpose: Purpose) -> tuple[Version, ...]:
+        """Return all versions of a record, newest first."""
+        answer = self._call("GET", register, f"/records/{record}/versions", purpose=purpose)
+        return read_versions(_json(answer, register), register=register)
 
     def events_after(self, type_: str, number: int) -> tuple[client.Event, ...]:
         """Return the events of a type that arrived at the portal's node behind a number.
@@ -240,19 +259,39 @@ def _said_no(answer: client.Answer, register: str, message: str) -> Exception:
     if status == 404:
         return Missing("register.no-record", register=register)
     if status in {409, 412}:
+        if _said(answer) == "key.taken":
+            return Conflict("register.key_taken", register=register)
         return Conflict("register.changed", register=register)
     if status >= 500 or status in {408, 429}:
         return Unavailable("register.unavailable", register=register)
-    return Refused(_said(answer) or "register.refused", register=register)
+    wrong = _wrong_fields(answer)
+    facts: dict[str, object] = {"fields": wrong} if wrong else {}
+    return Refused(_said(answer) or "register.refused", register=register, **facts)
 
 
-def _said(answer: client.Answer) -> str:
+def _wrong_fields(answer: client.Answer) -> tuple[str, ...]:
+    """Return the names of the fields that the register will not take."""
+    detail = _object(answer).get("detail")
+    given = detail.get("fields") if isinstance(detail, dict) else None
+    places = (
+        [one.get("field") for one in given if isinstance(one, dict)]
+        if (isinstance(given, list))
+        else []
+    )
+    found = (_FIELD.match(one) for one in places if isinstance(one, str))
+    return tuple(dict.fromkeys(match[1] for match in found if match is not None))
+
+
+def _object(answer: client.Answer) -> dict[str, Any]:
     try:
         value = answer.json()
     except Invalid:
-        return ""
-    if not isinstance(value, dict):
-        return ""
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _said(answer: client.Answer) -> str:
+    value = _object(answer)
     code = value.get("code") or value.get("type") or value.get("error")
     return code if isinstance(code, str) and len(code) <= 80 else ""
 

@@ -27,6 +27,7 @@ FOR_OFFICES = {
     "authoring": frozenset({"catalogue-editor"}),
     "authoring_drafts": frozenset({"service-author"}),
     "registration": frozenset({"ra-officer", "ra-chief"}),
+    "records": frozenset({"registrar"}),
     "register": frozenset(
         {
             "register-proposer",
@@ -56,6 +57,7 @@ MASTHEAD = {
         ("authoring_drafts", "office.menu.drafts", True),
         ("registration", "office.menu.registration", True),
         ("register", "stateregister.menu", True),
+        ("records", "office.records.menu", True),
     ),
 }
 FOOTER = {

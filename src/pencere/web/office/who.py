@@ -88,7 +88,9 @@ REGISTER_ROLES = (
     "register-signatory",
     "register-supervisor",
 )
+# Who keeps records: the role is "registrar", of the body that owns the register.
+keeper = role("registrar")
 registrar_of_systems = any_of(*(role(name) for name in REGISTER_ROLES))
 office_holder = any_of(
-    caseworker, accountant, auditor, editor, author, registrar, registrar_of_systems
+    caseworker, accountant, auditor, editor, author, registrar, registrar_of_systems, keeper
 )

@@ -23,6 +23,7 @@ from pencere.web.office.who import (
     author,
     decides_at,
     desk_bodies,
+    keeper,
     office_holder,
     registrar_of_systems,
     works_on_cases,
@@ -76,7 +77,10 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _first_page(request: HttpRequest) -> str:
     """Return the page of who has no cases: auditor, accountant, author, register, editor."""
-    for judged, page in ((auditor, "audit"), (accountant, "money"), (author, "authoring_drafts")):
+    for judged, page in (
+        (auditor, "audit"), (accountant, "money"), (author, "authoring_drafts"),
+        (keeper, "records"),
+    ):  # fmt: skip
         if judged.judge(request) is Verdict.OPEN:
             return page
     return "register" if registrar_of_systems.judge(request) is Verdict.OPEN else "authoring"

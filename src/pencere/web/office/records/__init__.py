@@ -1,0 +1,1 @@
+"""The registrar's desk: records of a register, by screens made from its definition."""
