@@ -73,6 +73,30 @@ async def test_a_file_is_loaded_as_if_each_record_had_been_created(ready, tmp_pa
     assert verify_registers(ready.superuser) == []
 
 
+async def test_no_number_that_was_loaded_is_given_out_again(ready, tmp_path) -> None:
+    numbers = ["A-03", "a05", "A-01", "OLD/77", "A-007"]
+    path = ndjson(tmp_path, [
+        json.dumps({"valid_from": "1998-05-01",
+            "data": {"person": f"3PRSN{n:02}", "number": number, "gear": "net"}})
+        for n, number in enumerate(numbers)])  # fmt: skip
+    done = load_records(
+        ready.url, ready.country, ready.licence, (path, "ndjson"), SOURCE, clock=CLOCK
+    )
+    async with ready.open() as registers:
+        record = await ready.granted(registers, number=None)
+
+    assert done == bulk.Loaded(5, 0)
+    assert record.data["number"] == "A-06"
+
+
+async def test_after_a_load_the_planner_knows_how_much_there_is(ready, tmp_path) -> None:
+    [before] = await ready.sql("select reltuples from pg_class where relname = 'record'")
+    loaded(ready, ndjson(tmp_path, [line(n) for n in range(40)]))
+    [after] = await ready.sql("select reltuples from pg_class where relname = 'record'")
+
+    assert (before["reltuples"], after["reltuples"]) == (-1, 40)
+
+
 async def test_with_one_wrong_line_nothing_is_loaded(ready, tmp_path) -> None:
     async with ready.open() as registers:
         data = {"owner": ready.meri, "name": "Ahti", "length": 5}

@@ -1,11 +1,17 @@
 """Masks: what a purpose sees of a value is the same by every way out."""
 
+import json
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pencere.registers.lint import check
-from pencere.registers.masks import masked
+from pencere.registers.lint import check, load_registers
+from pencere.registers.masks import masked, shape
+from pencere.registers.openapi import describe_one
 from pencere.registers.records import Operation
 from pencere.registers.writing import write
 
@@ -45,6 +51,33 @@ def masks(sea):
 )
 def test_what_a_mask_leaves(pattern, value, seen) -> None:
     assert masked(pattern, value) == seen
+
+
+@given(
+    st.sampled_from(["last-2", "first-3", "year", "initials", "hidden"]),
+    st.text(max_size=12) | st.dates().map(str) | st.integers() | st.booleans(),
+)
+def test_whatever_a_mask_leaves_has_the_shape_that_is_described(pattern, value) -> None:
+    assert re.search(str(shape(pattern)["pattern"]), masked(pattern, value))
+
+
+def test_the_description_shows_a_purpose_what_it_sees(sea, masks) -> None:
+    with_writers = load_registers(sea.country)[sea.licence]
+    clear = with_writers.schema["properties"]["person"]["pattern"]
+    read = describe_one(with_writers)["paths"]["/records/{id}"]["get"]["responses"]["200"]
+    data = read["content"]["application/json"]["schema"]["properties"]["data"]
+    shapes = {one["title"]: one["properties"] for one in data["anyOf"]}
+    census = {"census": with_writers.disclosure["census"]}
+    of_readers = replace(with_writers, writers=(), disclosure=census)
+
+    assert {
+        field: rule["x-mask"] for field, rule in shapes["census"].items() if field != "ends"
+    } == {"person": "last-2", "number": "first-1", "secret": "initials", "gear": "hidden"}
+    assert "enum" not in shapes["census"]["gear"]
+    assert shapes["fishing"]["person"]["pattern"] == clear
+    assert sorted(shapes["rescue"]) == ["person", "secret"]
+    assert clear in json.dumps(describe_one(with_writers))
+    assert clear not in json.dumps(describe_one(of_readers))
 
 
 SEEN = {"person": "•••••11", "number": "A•••", "ends": "2027", "secret": "C. S.", "gear": "•"}

@@ -89,7 +89,7 @@ def load_file(  # noqa: PLR0913  # a load is all of these
             "update registers.bulk_load set finished_at = %s where register = %s and sha256 = %s",
             (at, number, digest),
         )
-    connection.execute("analyze registers.record, registers.record_key, registers.record_version")
+    connection.execute("select registers.count_anew()")
     return Loaded(done, begun.records)
 
 
@@ -109,6 +109,7 @@ def _copy(
         try:
             with connection.transaction():
                 loading.copy([(definition.code, row.valid_from, row.data) for row in piece])
+                loading.keep_series()
                 connection.execute(
                     "update registers.bulk_load set records = records + %s"
                     " where register = %s and sha256 = %s",

@@ -147,18 +147,26 @@ class Loading:
 
     def _numbered(self, definition: Definition, data: dict[str, object]) -> dict[str, object]:
         numbering = definition.numbering
-        if numbering is None or numbering.field in data:
+        if numbering is None:
             return data
         index = self._given.get(definition.code, 0)
+        if numbering.field in data:
+            self._given[definition.code] = max(index, numbering.behind(data[numbering.field]))
+            return data
         self._given[definition.code] = index + 1
         return {**data, numbering.field: numbering.number(index)}
 
-    def _finish(self) -> None:
+    def keep_series(self) -> None:
+        """Have the register give out no number that was loaded; in the caller's transaction."""
         for code, given in self._given.items():
             self.connection.execute(
-                "insert into registers.number_series (register, next) values (%s, %s)",
+                "insert into registers.number_series as s (register, next) values (%s, %s)"
+                " on conflict (register) do update set next = greatest(s.next, excluded.next)",
                 (self._numbers[code], given),
             )
+
+    def _finish(self) -> None:
+        self.keep_series()
         for code in self.definitions:
             self.connection.execute(
                 "insert into registers.load (name, register, records, finished_at)"
@@ -188,7 +196,7 @@ def load(loading: Loading, entries: Iterable[Entry], progress: Progress) -> dict
         if connection.execute("select from registers.record limit 1").fetchone() is not None:
             raise Invalid("load.not_empty", name=loading.source.name)
         counts = loading.run(entries, progress)
-    connection.execute("analyze registers.record, registers.record_key, registers.record_version")
+    connection.execute("select registers.count_anew()")
     return counts
 
 

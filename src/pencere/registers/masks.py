@@ -38,6 +38,21 @@ def masked(pattern: str, value: object) -> str:
     return HIDDEN
 
 
+def shape(pattern: str) -> dict[str, object]:
+    """Return the JSON Schema of what `masked` leaves, which says nothing of the value itself."""
+    match = _PATTERN.match(pattern)
+    seen = HIDDEN
+    if match and match["end"]:
+        some = f"[\\s\\S]{{{match['count']}}}"
+        part = f"{HIDDEN}+{some}" if match["end"] == "last" else f"{some}{HIDDEN}+"
+        seen = f"{HIDDEN}*|{part}"
+    elif pattern == "year":
+        seen = f"[0-9]{{4}}|{HIDDEN}"
+    elif pattern == "initials":
+        seen = rf"\S\.( \S\.)*|{HIDDEN}"
+    return {"type": "string", "pattern": f"^({seen})$", "x-mask": pattern}
+
+
 def read_masks(top: Node) -> Masks:
     """Read `masks` of a definition: purpose to field to pattern.
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from pencere.kernel.errors import Conflict, Invalid
 
+_SPELLING = str.maketrans("", "", " -")
+
 
 @dataclass(slots=True)
 class Series:
@@ -44,6 +46,20 @@ class Numbering:
         if series:
             raise Conflict("numbering.exhausted")
         return f"{letters}{self.separator}{rest:0{self.digits}}"
+
+    def behind(self, value: object) -> int:
+        """Return the index after that of a number given out elsewhere; 0 for one of no series.
+
+        Spelling is as in keys, where `ba000001` is `BA 000001`: both may not be given.
+        """
+        folded = str(value).translate(_SPELLING).upper()
+        if not str(value).isascii() or len(folded) != self.letters + self.digits:
+            return 0
+        number = f"{folded[: self.letters]}{self.separator}{folded[self.letters :]}"
+        try:
+            return max(0, self._position(number) - self._position(self.first) + 1)
+        except Invalid:
+            return 0
 
     def _position(self, number: str) -> int:
         letters = number[: self.letters]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from pencere.registers.definition import Definition
+from pencere.registers.masks import shape
 from pencere.registers.openapi_merging import merging_paths
 
 Json = dict[str, object]
@@ -23,7 +24,9 @@ def describe(definitions: Iterable[Definition]) -> Json:
     paths: Json = {}
     schemas: Json = {"Error": _ERROR}
     for definition in sorted(definitions, key=lambda each: each.code):
-        schemas[_name(definition)] = dict(definition.schema)
+        # What is written is clear; who only reads is told nothing of what a mask hides.
+        if definition.writers:
+            schemas[_name(definition)] = dict(definition.schema)
         paths |= _paths(definition)
     return {
         "openapi": "3.1.0",
@@ -152,11 +155,13 @@ def _question(definition: Definition) -> Json:
 
 def _record(definition: Definition) -> Json:
     fields = definition.schema["properties"]
-    data: Json = {
-        "type": "object",
-        "properties": fields,
-        "x-disclosure": {purpose: list(shown) for purpose, shown in definition.disclosure.items()},
-    }
+    assert isinstance(fields, dict)  # noqa: S101  # lint has seen the schema
+    disclosure = {purpose: list(shown) for purpose, shown in definition.disclosure.items()}
+    data: Json = {"type": "object", "properties": fields}
+    if definition.masks:
+        shapes = [_shown(definition, fields, purpose) for purpose in sorted(disclosure)]
+        data = {"type": "object", "anyOf": shapes}
+    data["x-disclosure"] = disclosure
     properties: Json = {
         "id": {"type": "string"},
         "version": {"type": "integer", "minimum": 1},
@@ -187,6 +192,19 @@ def _versions(record: Json) -> Json:
         "data": properties["data"],
     }, 10)  # fmt: skip
     return _object({"versions": {"type": "array", "items": version}}, 1)
+
+
+def _shown(definition: Definition, fields: Json, purpose: str) -> Json:
+    """Return what one purpose sees: its fields, those with a mask in the mask's shape."""
+    masks = definition.masks.get(purpose, {})
+    properties: Json = {}
+    for field in definition.disclosure[purpose]:
+        rule = fields[field]
+        assert isinstance(rule, dict)  # noqa: S101  # lint has seen the schema
+        properties[field] = rule
+        if field in masks:
+            properties[field] = {"x-names": rule["x-names"], **shape(masks[field])}
+    return {"title": purpose, "type": "object", "properties": properties}
 
 
 def _call(
