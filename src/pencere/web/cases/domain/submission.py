@@ -148,6 +148,7 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     case = Case(
         number=draft.number,
         person=draft.person,
+        agent=draft.agent,
         service=definition.service,
         definition_version=definition.version,
         definition_sha256=definition.sha256,
@@ -162,7 +163,8 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     case.leaf_hash = add_leaf(
         "application",
         {
-            "applicant": vault().digest_of(draft.person.fin).hex(),
+            **({"agent": draft.agent.digest.hex()} if draft.agent is not None else {}),
+            "applicant": draft.person.digest.hex(),
             "application_sha256": digest.hex(),
             "definition_sha256": definition.sha256,
             "number": draft.number,
@@ -173,7 +175,7 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     fill(case, definition, first.case, at=at)
     case.version = 0
     case.save(force_insert=True)
-    by = By(Role.APPLICANT, draft.person)
+    by = By(Role.APPLICANT, draft.writer)
     store(case=case, definition=definition, transition=first, by=by, at=at)
     Attachment.objects.filter(draft=draft, pk__in=_files(said)).update(case=case)
     checks.answer(case=case, definition=definition, machine=first.case, context=context, at=at)
