@@ -137,6 +137,17 @@ def open_case(
     )
 
 
+def told_before(case: Case) -> Told:
+    """Return what registers had said to the body alone when it last decided, or at the sending."""
+    kept = case.events.filter(kind__in=("acted", "submitted"), words_sealed__isnull=False)
+    for event in kept.order_by("-n"):
+        event.case = case
+        said = words_of(event).get("facts")
+        if said is not None:
+            return Told.from_json(said)
+    return NOTHING
+
+
 def words_of(event: CaseEvent) -> Mapping[str, Any]:
     """Return the words of an event, empty when there are none."""
     return unseal(event.words_sealed, event.case.id.bytes) or {}
