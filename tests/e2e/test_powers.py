@@ -85,6 +85,7 @@ def test_a_power_is_given_used_and_ended(platform, people, walk, new_page, axe) 
     giver.goto(f"{platform.portal}/az/cases/{for_aydan}/")
     assert "Orxan Həsənov" in giver.locator("main").inner_text()
 
+    document = walk.documents_of(giver, number)[0]
     giver.goto(f"{platform.portal}/az/window/powers/")
     axe(giver)
     giver.locator("form[action$='/powers/end/'] button").first.click()
@@ -94,3 +95,6 @@ def test_a_power_is_given_used_and_ended(platform, people, walk, new_page, axe) 
     holder.locator(".acting button").click()
     holder.goto(f"{platform.portal}/az/window/powers/")
     assert holder.locator("main .card", has_text="Aydan Quliyeva").count() == 0
+    # The document says so too.
+    giver.goto(platform.portal + document.removesuffix("file.pdf"))
+    assert "ləğv" in giver.locator("main").inner_text()

@@ -1,15 +1,18 @@
 """A power of attorney is given by a service; what follows is in the register."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
+from django.test import Client
 
 from pencere.kernel.clock import FixedClock
 from pencere.web.cases.domain import drafts
 from pencere.web.cases.domain.effects import run
 from pencere.web.cases.domain.submission import Signed, document_to_sign, submit
 from pencere.web.cases.models import Case, Effect
+from pencere.web.issued.models import IssuedDocument
 from pencere.web.mandates import powers
 from pencere.web.mandates.acting import begin, of_session
 from pencere.web.people.domain import sessions
@@ -38,7 +41,9 @@ def give(person: Person, registers: Any, clock: FixedClock, visit: Visit | None 
         draft=draft, application=document, signed=Signed(b"cades", clock.now()),
         gateway=registers, at=clock.now(),
     )  # fmt: skip
-    run.run(effect_id=Effect.objects.get(name="power").pk, gateway=registers, at=clock.now())
+    run.run(
+        effect_id=Effect.objects.get(case=case, name="power").pk, gateway=registers, at=clock.now()
+    )
     return case
 
 
@@ -92,3 +97,22 @@ def test_the_head_gives_a_power_for_the_company(
     assert (power.principal.name, power.principal.voen, power.data["principal"]) == (
         "Göygöl Daşıma MMC", "9900000011", "5RXAN31",
     )  # fmt: skip
+
+
+def test_the_document_of_a_power_is_withdrawn_with_it_and_no_other(
+    orxan: Person, leyla: Person, registers: Any, clock: FixedClock, sign_in: Callable[..., Client]
+) -> None:
+    cases = [give(orxan, registers, clock) for _ in range(2)]
+    for number, case in enumerate(cases):
+        IssuedDocument.objects.create(
+            code=f"ABCDEFGHJKMNPQRSTVW{number}", key=str(number), person=orxan, kind="power",
+            service=SERVICE, name={"az": "a", "en": "a", "ru": "a"}, case=case.number,
+            body="idda", language="az", sha256=bytes([number]) * 32, size_bytes=1,
+            issued_at=clock.now(), status_at=clock.now(), leaf_hash=b"2" * 32,
+        )  # fmt: skip
+    [first, _] = powers.given_by(orxan, gateway=registers, on=clock.now().date())
+
+    sign_in(orxan).post("/en/window/powers/end/", {"kind": "attorney", "record": first.record})
+
+    found = IssuedDocument.objects.order_by("key").values_list("status", flat=True)
+    assert list(found) == ["revoked", "valid"]

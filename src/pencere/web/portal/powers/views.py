@@ -16,11 +16,9 @@ from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.exchange import gateway
 from pencere.web.mandates import acting, powers
 from pencere.web.mandates.powers import Power
+from pencere.web.portal.powers import papers
 from pencere.web.rules import party, rule, signed_in, visit_of
 from pencere.web.texts import current_language, t
-
-# The service by which a power of attorney is given.
-GIVING = "power-of-attorney"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,9 @@ def listed(request: HttpRequest) -> HttpResponse:
     person, now = visit_of(request).person, settings.CLOCK.now()
     page: dict[str, object] = {
         "is_silent": False,
-        "giving": reverse("service", args=[GIVING]) if GIVING in catalogue().entries else "",
+        "giving": reverse("service", args=[papers.GIVING])
+        if papers.GIVING in catalogue().entries
+        else "",
     }
     try:
         held = powers.powers_of(person, gateway=gateway(), on=local_date(now))
@@ -87,19 +87,15 @@ def stop(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest) -> HttpResponse:
     """End a power of attorney that one gave, or give up one that one holds."""
     kind, record = _named(request)
+    person, now = visit_of(request).person, settings.CLOCK.now()
     try:
-        powers.end(
-            visit_of(request).person,
-            kind,
-            record,
-            gateway=gateway(),
-            on=local_date(settings.CLOCK.now()),
-        )
+        ended = powers.end(person, kind, record, gateway=gateway(), on=local_date(now))
     except (Missing, Conflict):  # ended already, in another tab or by the other side
         messages.info(request, t("powers.gone"))
     except Unavailable:
         messages.warning(request, t("powers.silent"))
     else:
+        papers.revoke(ended, at=now)
         messages.success(request, t("powers.ended"))
     return HttpResponseRedirect(reverse("powers"))
 
