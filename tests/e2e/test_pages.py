@@ -392,8 +392,8 @@ def test_pages_of_the_window(platform, people, walk, new_page, looker: Looker, l
     walk.go_on(page)
     looker.look(page)
     paths = ["window/", "window/notices/", "window/data/", "window/access/", "window/payments/",
-             "window/notices/mail/", "window/notices/sms/", "window/consents/", "documents/",
-             "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
+             "window/notices/mail/", "window/notices/sms/", "window/consents/", "window/powers/",
+             "documents/", "devices/", "window/certificates/", "remote-keys/"]  # fmt: skip
     for path in paths:
         looker.go(page, f"{platform.portal}/az/{path}")
         if path not in {"window/", "devices/", "window/certificates/", "remote-keys/"}:

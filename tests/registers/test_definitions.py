@@ -26,10 +26,12 @@ def test_the_registers_of_azerbaijan_have_nothing_wrong() -> None:
         "dyp/driving-licence",
         "dyp/vehicle",
         "health/medical-certificate",
+        "mandates/power",
         "population/identity-document",
         "population/person",
         "population/residence",
         "stateregister/body",
+        "taxpayers/representative",
     ]
 
 

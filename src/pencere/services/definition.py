@@ -138,7 +138,12 @@ def _condition(node: Node) -> Condition:
 
 
 def _document(key: str, node: Node) -> Document:
-    return Document(id=key, template=node.text("template"), name=node.words("name"))
+    return Document(
+        id=key,
+        template=node.text("template"),
+        name=node.words("name"),
+        side_by_side=node.flag("side_by_side"),
+    )
 
 
 def _fee(node: Node) -> FeeRule:

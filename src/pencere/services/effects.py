@@ -34,7 +34,8 @@ class Write:
     reason: str
     annul: RecordRef | None
     amend: RecordRef | None
-    data: Mapping[str, object]  # of the record to create, or the changed fields of `amend`
+    # Of the record to create, or the changed fields of `amend`; a value null is left out.
+    data: Mapping[str, object]
     number: str | None  # the field that the register's numbering fills
 
 
@@ -99,7 +100,11 @@ def _write(effect: Effect, context: Mapping[str, object]) -> Write:
         reason=effect.reason,
         annul=_record(effect.annul, context) if effect.annul else None,
         amend=_record(effect.amend, context) if effect.amend else None,
-        data=_values(effect.create, context),
+        data={
+            name: value
+            for name, value in _values(effect.create, context).items()
+            if value is not None
+        },
         number=effect.number,
     )
 

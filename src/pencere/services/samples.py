@@ -14,6 +14,13 @@ SAMPLE_FIN = "5ABCDE1"
 _WORDS = {"family": "Məmmədova", "given": "Şəbnəm", "patronymic": "Əli qızı"}
 
 
+def sample_applicant(given: Mapping[str, object]) -> dict[str, object]:
+    """Return an applicant of whom so much is `given`; who signs is the applicant, unless said."""
+    names = {"given_name": _WORDS["given"], "surname": _WORDS["family"]}
+    said = {"fin": SAMPLE_FIN, **names, **given}
+    return {"signer": said["fin"], **said}
+
+
 def sample_context(
     definition: Definition, registers: Mapping[str, Register], today: date
 ) -> dict[str, object]:
@@ -23,7 +30,7 @@ def sample_context(
         for fact in definition.facts
     }
     return {
-        "applicant": {"fin": SAMPLE_FIN, "phone": "+994501234567", "language": "az"},
+        "applicant": sample_applicant({}),
         "facts": facts,
         "answers": {
             question.id: sample_answer(question, today)

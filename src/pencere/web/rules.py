@@ -1,7 +1,8 @@
 """Who may call a view. Every view carries exactly one rule; a test finds those without.
 
 @rule(public)            anybody
-@rule(signed_in)         a person who has signed in
+@rule(signed_in)         a person who has signed in, for themselves
+@rule(party)             a person who has signed in, for themselves or for whom they act
 @rule(officer("dyp"))    who works at this body; officer() at any
 @rule(role("auditor"))   who holds this role anywhere; role("head", "dyp") at this body
 @rule(local)             this machine only: metrics
@@ -28,6 +29,7 @@ class Verdict(Enum):
 
     OPEN = "open"
     SIGN_IN = "sign in"
+    NOT_FOR_ANOTHER = "not for another"
     REFUSED = "refused"
 
 
@@ -47,12 +49,14 @@ def visit_of(request: HttpRequest) -> Visit:
     return visit
 
 
-def _of_person(test: Callable[[Visit], bool]) -> Callable[[HttpRequest], Verdict]:
+def _of_person(
+    test: Callable[[Visit], bool], otherwise: Verdict = Verdict.REFUSED
+) -> Callable[[HttpRequest], Verdict]:
     def judge(request: HttpRequest) -> Verdict:
         visit: Visit | None = getattr(request, "visit", None)
         if visit is None:
             return Verdict.SIGN_IN
-        return Verdict.OPEN if test(visit) else Verdict.REFUSED
+        return Verdict.OPEN if test(visit) else otherwise
 
     return judge
 
@@ -69,7 +73,10 @@ def _from_this_machine(request: HttpRequest) -> Verdict:
 
 
 public = Rule("public", lambda _request: Verdict.OPEN)
-signed_in = Rule("signed in", _of_person(lambda _visit: True))
+signed_in = Rule(
+    "signed in", _of_person(lambda visit: visit.acting is None, Verdict.NOT_FOR_ANOTHER)
+)
+party = Rule("signed in, for another too", _of_person(lambda _visit: True))
 local = Rule("this machine", _from_this_machine)
 
 
@@ -96,6 +103,8 @@ def rule(a_rule: Rule) -> Callable[[View], View]:
                 return _ask_to_sign_in(request)
             if verdict is Verdict.REFUSED:
                 raise Refused("rule.refused")
+            if verdict is Verdict.NOT_FOR_ANOTHER:
+                raise Refused("rule.own_affairs")
             return view(request, *args, **kwargs)
 
         guarded.rule = a_rule  # type: ignore[attr-defined]

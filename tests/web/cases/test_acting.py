@@ -47,7 +47,7 @@ def asked_to_mend(case: Case, officer: Person, registers: Any) -> Case:
 def resubmitted(case: Case, applicant: Person, answers: Any, **changes: Any) -> Case:
     facts = {"action": "resubmit", "version": case.version, **changes}
     return acting.resubmit(
-        case=case, applicant=applicant, answers=answers, at=settings.CLOCK.now(), **facts
+        case=case, sender=applicant, answers=answers, at=settings.CLOCK.now(), **facts
     )
 
 

@@ -243,7 +243,7 @@ def test_while_the_applicant_mends_the_clock_stands_and_then_goes_on(
     case.refresh_from_db()
     opened = reading.open_case(case, at=clock.now())
 
-    acting.resubmit(case=case, applicant=applicant, action="resubmit", version=case.version,
+    acting.resubmit(case=case, sender=applicant, action="resubmit", version=case.version,
                     answers={"photo": opened.answers["photo"]}, at=clock.now())  # fmt: skip
 
     going = sign_in(officer).get(f"/az/cases/{case.number}/").content.decode()

@@ -115,22 +115,20 @@ def test_a_person_ends_own_sessions_and_no_other(
         sessions.end(aydan, of_leyla.pk, at=clock.now())
 
 
-def test_a_session_remembers_for_whom_one_acts_and_forgets(
-    person: Person, clock: FixedClock
-) -> None:
+def test_a_session_remembers_and_forgets(person: Person, clock: FixedClock) -> None:
     token = begin(person, clock)
     found = sessions.find(token, at=clock.now())
     assert found is not None
     assert found.visit is not None
 
-    sessions.remember(found.visit, "acting_for", {"name": "Tural"})
+    sessions.remember(found.visit, "word", {"name": "Tural"})
     again = sessions.find(token, at=clock.now())
-    sessions.remember(found.visit, "acting_for", None)
+    sessions.remember(found.visit, "word", None)
 
     assert again is not None
     assert again.visit is not None
-    assert again.visit.acting_for == {"name": "Tural"}
-    assert found.visit.acting_for is None
+    assert again.visit.remembered == {"word": {"name": "Tural"}}
+    assert found.visit.remembered == {}
 
 
 def test_a_false_cookie_is_nobody(client: Client) -> None:

@@ -7,10 +7,10 @@ from pencere.kernel.errors import Invalid
 from pencere.services.expressions import compiled, paths
 from pencere.services.lints.surroundings import Problem, Rule, Surroundings
 from pencere.services.model.casework import Effect, EffectKind
-from pencere.services.model.common import Expression
+from pencere.services.model.common import Expression, Role
 from pencere.services.model.definition import Definition
 
-APPLICANT_FIELDS = frozenset({"fin", "phone", "language"})
+APPLICANT_FIELDS = frozenset({"fin", "given_name", "surname", "voen", "signer"})
 CASE_FIELDS = frozenset({"number", "state", "decided_on", "reasons", "comment"})
 RECORD_FIELDS = frozenset({"_id", "_version", "_state", "_valid_from"})
 
@@ -55,12 +55,16 @@ def places(definition: Definition) -> Iterator[_Place]:
 
 def _of_facts(definition: Definition) -> Iterator[_Place]:
     known: set[str] = set()
+    answers = frozenset(question.id for question in definition.questions)
     for fact in definition.facts:
         before = frozenset(known)
+        # What only the body sees is asked when the application is there, and may go by answers.
+        is_late = Role.APPLICANT not in fact.to
+        names, told = (_FORM, answers) if is_late else (_BEFORE, frozenset[str]())
         for value in fact.by.values():
-            yield _Place(value, _BEFORE, before, frozenset())
+            yield _Place(value, names, before, told)
         if fact.only is not None:
-            yield _Place(fact.only, _BEFORE | {"record"}, before, frozenset(), fact.id)
+            yield _Place(fact.only, names | {"record"}, before, told, fact.id)
         known.add(fact.id)
 
 

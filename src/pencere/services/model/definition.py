@@ -110,11 +110,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A template beside the definition."""
+    """A template beside the definition. A new one replaces earlier ones, unless `side_by_side`."""
 
     id: str
     template: str  # file name, "certificate.typ"
     name: Text
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True, slots=True)

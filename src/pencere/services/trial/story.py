@@ -17,7 +17,7 @@ from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition
 from pencere.services.model.question import UPLOADS, Question
 from pencere.services.places import Places
-from pencere.services.samples import SAMPLE_FIN, sample_answer
+from pencere.services.samples import sample_answer, sample_applicant
 from pencere.services.trial.registers import Registers
 
 # Ten in the morning in Baku, an hour when offices are open.
@@ -193,6 +193,7 @@ class Story:
         context: dict[str, object] = {
             "applicant": self.applicant,
             "facts": self.facts,
+            "answers": self.answers,
             "today": self.today,
         }
         for fact in self.definition.facts:
@@ -279,7 +280,7 @@ def begin(
         around=around,
         registers=registers,
         today=on,
-        applicant={"fin": SAMPLE_FIN, **(applicant if isinstance(applicant, Mapping) else {})},
+        applicant=sample_applicant(applicant if isinstance(applicant, Mapping) else {}),
         check_outcomes={
             str(check): Outcome(outcome)
             for check, outcome in (outcomes.items() if isinstance(outcomes, Mapping) else ())

@@ -26,7 +26,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register as the portal sees it. `personal_purposes` are those that open any field."""
+    """A register as the portal sees it. `purposes` are those that open any field.
+
+    `person_key` finds the records about one person; a question by any of `person_keys` is one
+    about the person whose number it is.
+    """
 
     id: str
     owner: str
@@ -34,6 +38,7 @@ class Register:
     fields: Mapping[str, Field]
     purposes: frozenset[str]
     person_key: str | None
+    person_keys: frozenset[str]
 
     @property
     def subsystem(self) -> str:
@@ -52,6 +57,12 @@ def register(register_id: str) -> Register:
 def owner_of(register_id: str) -> str:
     """Return the id of the body that owns a register."""
     return register(register_id).owner
+
+
+def about(register_id: str, by: Mapping[str, object], applicant: str) -> str:
+    """Return the FIN of whom a question by a key is about: else it is about the applicant."""
+    keys = register(register_id).person_keys
+    return next((str(value) for key, value in by.items() if key in keys), applicant)
 
 
 def registers() -> Mapping[str, Register]:
@@ -97,6 +108,7 @@ def _register(value: Mapping[str, object]) -> Register:
         fields=MappingProxyType(fields),
         purposes=frozenset(disclosure) if isinstance(disclosure, dict) else frozenset(),
         person_key=_person_key(value),
+        person_keys=_person_keys(value),
     )
 
 
@@ -109,3 +121,14 @@ def _person_key(value: Mapping[str, object]) -> str | None:
         if isinstance(about, dict) and about.get("fields") == [subject]:
             return str(name)
     return None
+
+
+def _person_keys(value: Mapping[str, object]) -> frozenset[str]:
+    keys = value.get("keys")
+    if not isinstance(keys, dict):
+        return frozenset()
+    return frozenset(
+        str(name)
+        for name, said in keys.items()
+        if isinstance(said, dict) and said.get("person") is True
+    )

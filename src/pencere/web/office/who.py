@@ -59,11 +59,11 @@ def case_for(visit: Visit, number: str) -> Case:
 
     Raises:
         Missing: "case.missing": no such case, or another body's.
-        Refused: "case.own_case": the officer applied for it. At the desk they would read what
-            only the body may see about themselves.
+        Refused: "case.own_case": the officer applied for it, or sent it for another. At
+            the desk they would read what only the body may see about themselves.
     """
     case = reading.case_of_body(bodies=desk_bodies(visit), number=number)
-    if case.person_id == visit.person.pk:
+    if case.is_of(visit.person.pk):
         raise Refused("case.own_case")
     return case
 

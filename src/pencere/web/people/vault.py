@@ -20,22 +20,23 @@ from django.conf import settings
 
 from pencere.kernel.canonical import canonical_json
 from pencere.kernel.errors import Misconfigured
-from pencere.kernel.identifiers import Fin
+from pencere.kernel.identifiers import Fin, Voen
 
 NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a certificate names."""
+    """Who a certificate names, or a company: its `voen`, no `fin`, and its name as `surname`."""
 
     fin: Fin
     given_name: str = ""
     surname: str = ""
+    voen: Voen | None = None
 
     @property
     def name(self) -> str:
-        """Given name and surname."""
+        """Given name and surname, or the company's name."""
         return f"{self.given_name} {self.surname}".strip()
 
 
@@ -54,19 +55,27 @@ class Vault:
         """Return the digest by which an account is found."""
         return self.digest("fin", fin)
 
+    def digest_for(self, identity: Identity) -> bytes:
+        """Return the digest by which the account of a person or a company is found."""
+        if identity.voen is not None:
+            return self.digest("voen", identity.voen)
+        return self.digest_of(identity.fin)
+
     def seal(self, identity: Identity) -> bytes:
         """Seal an identity for the row of its digest."""
         facts = {
             "fin": identity.fin,
             "given_name": identity.given_name,
             "surname": identity.surname,
+            **({"voen": identity.voen} if identity.voen is not None else {}),
         }
-        return self.seal_bytes(canonical_json(facts), self.digest_of(identity.fin))
+        return self.seal_bytes(canonical_json(facts), self.digest_for(identity))
 
     def open(self, sealed: bytes, row: bytes) -> Identity:
         """Open what `seal` made for the row of this digest."""
         facts = json.loads(self.open_bytes(sealed, row))
-        return Identity(Fin(facts["fin"]), facts["given_name"], facts["surname"])
+        voen = Voen(facts["voen"]) if "voen" in facts else None
+        return Identity(Fin(facts["fin"]), facts["given_name"], facts["surname"], voen)
 
     def seal_text(self, text: str, row: bytes) -> bytes:
         """Seal a text for a row."""

@@ -40,6 +40,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "pencere.web.authoring.middleware.Published",
     "pencere.web.people.middleware.CurrentVisit",
+    "pencere.web.mandates.middleware.ActingFor",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]

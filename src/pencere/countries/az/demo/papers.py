@@ -195,6 +195,20 @@ def residence(person: Person, kind: str, since: date) -> Entry:
     return "population/residence", since, data
 
 
+def represented(person: Person, heads: dict[str, object]) -> Entry:
+    """Return the entry by which a person speaks for a company as its director."""
+    since = heads["since"]
+    assert isinstance(since, date)  # noqa: S101  # the file comes with us and is tested
+    data: dict[str, object] = {
+        "fin": person.fin,
+        "voen": heads["voen"],
+        "company": heads["company"],
+        "position": "director",
+        "since": since.isoformat(),
+    }
+    return "taxpayers/representative", since, data
+
+
 def document(person: Person, named: tuple[str, str], issued: date, years: int) -> Entry:
     """Return an identity document of (kind, number)."""
     data: dict[str, object] = {

@@ -11,6 +11,7 @@ from pencere.countries.az.demo.papers import (
     document,
     medical,
     present,
+    represented,
     residence,
     years_later,
 )
@@ -77,6 +78,9 @@ class ReadyPersons:
             kind = "identity-card" if person.age(self.on) >= 15 else "child-card"
             yield document(person, (kind, f"AA{number}"), issued, 10)
             yield from self._driver(ready, person, number)
+            heads = ready.facts.get("heads")
+            if isinstance(heads, dict):
+                yield represented(person, heads)
 
     def _person(self, ready: DemoPerson) -> Person:
         place = ready.facts["address"]

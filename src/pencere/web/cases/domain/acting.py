@@ -27,7 +27,7 @@ from pencere.web.cases.domain.transitions import By, store
 from pencere.web.cases.models import Attachment, Batch, BatchLine, Case, CaseEvent, Supplement
 from pencere.web.exchange import Gateway
 from pencere.web.leaves import add_leaf
-from pencere.web.people.domain.visit import Visit
+from pencere.web.people.domain.visit import Acting, Visit
 from pencere.web.people.models.person import Person
 from pencere.web.people.vault import vault
 
@@ -45,8 +45,10 @@ def officer_of(visit: Visit, case: Case) -> Actor:
     """Return the engine's actor for an officer of the body the case is with.
 
     Raises:
-        Refused: "case.other-body".
+        Refused: "case.other-body"; "case.own_case": they sent it for somebody.
     """
+    if case.agent_id == visit.person.pk:
+        raise Refused("case.own_case")
     roles: set[Role] = set()
     for office in visit.offices:
         if office.body == case.body:
@@ -76,7 +78,7 @@ def take(*, case: Case, officer: Person, at: datetime) -> None:
         Conflict: "case.taken": a colleague has it. "case.closed".
         Refused: "case.own_case".
     """
-    if case.person_id == officer.pk:
+    if case.is_of(officer.pk):
         raise Refused("case.own_case")
     row = Case.objects.select_for_update().get(pk=case.pk)
     if row.officer_id == officer.pk:
@@ -97,7 +99,7 @@ def hand_over(*, case: Case, to: Person | None, by: Person, at: datetime) -> Non
         Conflict: "case.changed": another officer has it by now. "case.closed".
         Refused: "case.own_case": the colleague is the applicant.
     """
-    if to is not None and to.pk == case.person_id:
+    if to is not None and case.is_of(to.pk):
         raise Refused("case.own_case")
     row = Case.objects.select_for_update().get(pk=case.pk)
     if row.closed_at is not None:
@@ -193,7 +195,8 @@ def decline(  # noqa: PLR0913, a decision is all of these
 def resubmit(  # noqa: PLR0913, an act is all of these
     *,
     case: Case,
-    applicant: Person,
+    sender: Person,
+    power: Acting | None = None,
     action: str,
     answers: Mapping[str, object],
     version: int,
@@ -201,9 +204,12 @@ def resubmit(  # noqa: PLR0913, an act is all of these
 ) -> Case:
     """Send what the body asked for again: `answers` by question, already cleaned.
 
+    `sender` is the applicant, or who acts for them by a `power`.
+
     An action with `danger` (withdrawing) is done without answers.
 
     Raises:
+        Refused: "case.role": the sender is neither.
         Invalid: "case.not_asked": an answer that nobody asked for, or one that is missing.
         Conflict: "case.changed".
     """
@@ -217,7 +223,7 @@ def resubmit(  # noqa: PLR0913, an act is all of these
         opened.definition,
         opened.machine,
         action,
-        by=Actor(str(applicant.pk), frozenset({Role.APPLICANT})),
+        by=_applicant(case, sender, power),
         at=at,
         context={**opened.context, "answers": merged},
         calendar=definitions.calendar(),
@@ -229,7 +235,7 @@ def resubmit(  # noqa: PLR0913, an act is all of these
             case=case,
             definition=opened.definition,
             transition=step,
-            by=By(Role.APPLICANT, applicant),
+            by=By(Role.APPLICANT, sender),
             at=at,
         )
         if withdraws:
@@ -256,6 +262,12 @@ def resubmit(  # noqa: PLR0913, an act is all of these
             at=at,
         )
     return case
+
+
+def _applicant(case: Case, sender: Person, power: Acting | None) -> Actor:
+    """Return the applicant as the engine's actor: the sender, or for whom the sender acts."""
+    has_power = power is not None and power.party.pk == case.person_id
+    return Actor(str(case.person_id if has_power else sender.pk), frozenset({Role.APPLICANT}))
 
 
 def _decided(  # noqa: PLR0913, a decision is all of these

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from pencere.kernel.canonical import canonical_json
+from pencere.kernel.errors import Refused
 from pencere.services import forms
 from pencere.services.fees import Fee
 from pencere.services.model.question import UPLOADS
 from pencere.services.places import Places
+from pencere.web.cases.domain.applicant import agent_of, applicant_of, as_signed
 from pencere.web.cases.domain.drafts import Writing
-from pencere.web.cases.models import Attachment
+from pencere.web.cases.models import Attachment, Draft
 from pencere.web.country import country
 
 FORM = 1
@@ -24,15 +26,11 @@ def application_of(*, writing: Writing, fee: Fee, language: str, at: datetime) -
     """Return the canonical JSON of an application that is complete."""
     definition, draft = writing.definition, writing.draft
     answers = forms.on_route(definition, writing.answers, writing.context)
-    applicant = draft.person.identity
     return canonical_json(
         {
+            **_agent(draft),
             "answers": forms.to_stored(answers),
-            "applicant": {
-                "fin": applicant.fin,
-                "given_name": applicant.given_name,
-                "surname": applicant.surname,
-            },
+            "applicant": applicant_of(draft.person),
             "attachments": _attachments(writing, answers),
             "declaration": definition.declaration.in_language(language),
             "definition": {
@@ -75,12 +73,25 @@ def context_of(
         if fact["value"] is not None
     }
     return {
-        "applicant": dict(application["applicant"]),
+        "applicant": as_signed(application),
         "facts": {**shown, **facts},
         "answers": dict(answers),
         "today": today,
         "places": Places.of(country()),
     }
+
+
+def _agent(draft: Draft) -> dict[str, Any]:
+    """Return who signs for the applicant and by what power, when somebody does.
+
+    Raises:
+        Refused: "power.ended": the page found no power.
+    """
+    if draft.agent is None:
+        return {}
+    if draft.acting is None:
+        raise Refused("power.ended")
+    return {"agent": agent_of(draft.agent, draft.acting)}
 
 
 def _own_words(writing: Writing) -> dict[str, Any]:

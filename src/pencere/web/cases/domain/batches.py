@@ -192,7 +192,7 @@ def run(
 
 def _check(case: Case, chosen: Chosen, action: str, visit: Visit) -> None:
     """Refuse what a single decision refuses on its page, before registers are asked."""
-    if case.person_id == visit.person.pk:
+    if case.is_of(visit.person.pk):
         raise Refused("case.own_case")
     if case.officer_id != visit.person.pk:
         raise Conflict("batch.not-mine")

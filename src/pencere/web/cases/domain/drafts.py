@@ -16,6 +16,7 @@ from pencere.services.model.definition import Definition
 from pencere.services.model.question import Question
 from pencere.services.places import Places
 from pencere.web.cases.domain import definitions, facts
+from pencere.web.cases.domain.applicant import in_context
 from pencere.web.cases.domain.facts import NOTHING, Told
 from pencere.web.cases.domain.numbers import next_number
 from pencere.web.cases.domain.sealing import seal, unseal
@@ -66,14 +67,19 @@ class Writing:
         return next((question for question in self.way if question.id not in self.answers), None)
 
 
-def start_draft(*, person: Person, service: str, at: datetime) -> Draft:
+def start_draft(
+    *, person: Person, service: str, at: datetime, agent: Person | None = None
+) -> Draft:
     """Return the person's open draft for this service, begun if there is none.
+
+    What an `agent` writes for the person is a draft of its own, which the person does not see.
 
     Raises:
         Missing: no such service, or one without a form.
     """
     definition = definitions.newest(service, at=at)
-    found = Draft.objects.filter(person=person, service=service, state=State.OPEN).first()
+    mine = Draft.objects.filter(person=person, agent=agent, service=service, state=State.OPEN)
+    found = mine.first()
     if found is not None:
         return found
     try:
@@ -81,6 +87,7 @@ def start_draft(*, person: Person, service: str, at: datetime) -> Draft:
             return Draft.objects.create(
                 number=next_number(body=definition.authority, on=local_date(at)),
                 person=person,
+                agent=agent,
                 service=service,
                 definition_version=definition.version,
                 created_at=at,
@@ -88,21 +95,21 @@ def start_draft(*, person: Person, service: str, at: datetime) -> Draft:
                 expires_at=at + KEPT,
             )
     except IntegrityError:  # the same button in another tab was first
-        return Draft.objects.get(person=person, service=service, state=State.OPEN)
+        return mine.get()
 
 
-def drafts_of(person: Person) -> QuerySet[Draft]:
-    """Return the person's open drafts, the latest first."""
-    return Draft.objects.filter(person=person, state=State.OPEN).order_by("-saved_at")
+def drafts_of(person: Person, agent: Person | None = None) -> QuerySet[Draft]:
+    """Return the open drafts that the person, or an agent for them, writes, the latest first."""
+    return Draft.objects.filter(person=person, agent=agent, state=State.OPEN).order_by("-saved_at")
 
 
-def draft_of(*, person: Person, draft_id: UUID) -> Draft:
-    """Return a draft to its owner, in whatever state.
+def draft_of(*, person: Person, draft_id: UUID, agent: Person | None = None) -> Draft:
+    """Return a draft to who writes it, in whatever state.
 
     Raises:
         Missing: "draft.missing": no such draft, or another person's.
     """
-    draft = Draft.objects.filter(pk=draft_id, person=person).first()
+    draft = Draft.objects.filter(pk=draft_id, person=person, agent=agent).first()
     if draft is None or draft.state == State.LEFT:
         raise Missing("draft.missing")
     return draft
@@ -122,9 +129,9 @@ def tell_facts(*, draft: Draft, gateway: Gateway, at: datetime, anew: bool = Fal
         facts=facts.for_applicant(definition),
         number=draft.number,
         applicant=draft.person,
-        user=draft.person,
+        user=draft.writer,
         represented=None,
-        context=_context(draft.person, {}, {}, at),
+        context=_context(draft, {}, {}, at),
         gateway=gateway,
         at=at,
     )
@@ -140,7 +147,7 @@ def writing(*, draft: Draft, told: Told = NOTHING, at: datetime) -> Writing:
     definition = definitions.newest(draft.service, at=at)
     stored = unseal(draft.answers_sealed, draft.id.bytes) or {}
     restored = forms.from_stored(definition, stored)
-    context = _context(draft.person, told.values, restored.answers, at)
+    context = _context(draft, told.values, restored.answers, at)
     worked_out = forms.walk(definition, restored.answers, context)
     answers = {**restored.answers, **worked_out.computed}
     return Writing(
@@ -301,15 +308,10 @@ def expired(*, at: datetime, limit: int = 200) -> list[Draft]:
 
 
 def _context(
-    person: Person, told: Mapping[str, Any], answers: Mapping[str, Any], at: datetime
+    draft: Draft, told: Mapping[str, Any], answers: Mapping[str, Any], at: datetime
 ) -> dict[str, Any]:
-    identity = person.identity
     return {
-        "applicant": {
-            "fin": identity.fin,
-            "given_name": identity.given_name,
-            "surname": identity.surname,
-        },
+        "applicant": in_context(draft.person, draft.agent),
         "facts": dict(told),
         "answers": dict(answers),
         "today": local_date(at),

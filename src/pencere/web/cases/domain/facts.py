@@ -13,6 +13,7 @@ from pencere.services import facts as engine
 from pencere.services.model.common import Role
 from pencere.services.model.definition import Definition, Fact
 from pencere.web.exchange import Gateway, Purpose
+from pencere.web.exchange.registers import about
 from pencere.web.people.models.person import Person
 
 FRESH = timedelta(minutes=20)
@@ -68,6 +69,7 @@ def ask(  # noqa: PLR0913, an exchange names all of these
         Unavailable, Refused: see `Gateway`. Nothing is returned in part.
     """
     known = dict(context.get("facts") or {})
+    own = _own(applicant, user)
     values: dict[str, Any] = {}
     asked_at: dict[str, str] = {}
     for fact in facts:
@@ -82,7 +84,7 @@ def ask(  # noqa: PLR0913, an exchange names all of these
                 code=request.purpose,
                 legal_basis=request.basis,
                 case=number,
-                person=applicant.fin,
+                person=about(request.register, request.by, own),
                 user=user.fin if user is not None else None,
                 represented=represented,
             ),
@@ -93,3 +95,10 @@ def ask(  # noqa: PLR0913, an exchange names all of these
             known[fact.id] = value
             values[fact.id] = value
     return Told(values=values, asked_at=asked_at)
+
+
+def _own(applicant: Person, user: Person | None) -> str:
+    """Return the applicant's FIN; a company has none, and who acts stands for it."""
+    if not applicant.is_company:
+        return applicant.fin
+    return "" if user is None else user.fin

@@ -12,6 +12,7 @@ from typing import Any
 from pencere.services.model.question import LookUp
 from pencere.web.cases.models import Draft
 from pencere.web.exchange import Gateway, Purpose
+from pencere.web.exchange.registers import about
 from pencere.web.people.domain import limits
 from pencere.web.people.domain.limits import Limit
 
@@ -27,7 +28,9 @@ def look_up(
         Unavailable: the register does not answer.
         Refused: "limit.reached".
     """
-    limits.count(LIMIT, str(draft.person_id), at=at)
+    writer = draft.writer
+    own = writer.fin if draft.person.is_company else draft.person.fin
+    limits.count(LIMIT, str(writer.pk), at=at)
     records = gateway.query(
         register=asked.register,
         by={asked.by: number},
@@ -35,8 +38,8 @@ def look_up(
             code=asked.purpose,
             legal_basis=asked.basis,
             case=draft.number,
-            person=draft.person.fin,
-            user=draft.person.fin,
+            person=about(asked.register, {asked.by: number}, own),
+            user=writer.fin,
             represented=None,
         ),
     )

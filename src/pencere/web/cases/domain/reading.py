@@ -20,6 +20,7 @@ from pencere.web.cases.domain.sealing import unseal
 from pencere.web.cases.domain.transitions import machine_of
 from pencere.web.cases.models import Case, CaseEvent
 from pencere.web.exchange import Gateway
+from pencere.web.people.domain.visit import Acting
 from pencere.web.people.models.person import Person
 from pencere.web.people.vault import vault
 
@@ -42,18 +43,24 @@ class Opened:
     context: Mapping[str, Any]
 
 
-def cases_of(person: Person) -> QuerySet[Case]:
-    """Return the cases a person applied for, the latest first."""
-    return Case.objects.filter(person=person).order_by("-submitted_at")
+def cases_of(person: Person, acting: Acting | None = None) -> QuerySet[Case]:
+    """Return a person's cases, the latest first; to who acts for them those their power reaches."""
+    found = Case.objects.filter(person=person)
+    if acting is not None:
+        found = found.filter(service__in=acting.services)
+        if acting.sees_from is not None:
+            found = found.filter(submitted_at__gte=acting.sees_from)
+    return found.order_by("-submitted_at")
 
 
-def case_of(*, person: Person, number: str) -> Case:
-    """Return a case to its applicant.
+def case_of(*, person: Person, number: str, acting: Acting | None = None) -> Case:
+    """Return a case to its applicant, or to who acts for them.
 
     Raises:
-        Missing: "case.missing": no such case, or another person's.
+        Missing: "case.missing": no such case, another person's, or beyond the power.
     """
-    case = Case.objects.filter(person=person, number=number).select_related("person").first()
+    found = cases_of(person, acting).filter(number=number)
+    case = found.select_related("person", "agent").first()
     if case is None:
         raise Missing("case.missing")
     return case
@@ -128,6 +135,17 @@ def open_case(
         told=told,
         context=context,
     )
+
+
+def told_before(case: Case) -> Told:
+    """Return what registers had said to the body alone when it last decided, or at the sending."""
+    kept = case.events.filter(kind__in=("acted", "submitted"), words_sealed__isnull=False)
+    for event in kept.order_by("-n"):
+        event.case = case
+        said = words_of(event).get("facts")
+        if said is not None:
+            return Told.from_json(said)
+    return NOTHING
 
 
 def words_of(event: CaseEvent) -> Mapping[str, Any]:

@@ -66,7 +66,7 @@ def _at(case: Case, roles: Iterable[str]) -> list[Person]:
     found = Person.objects.filter(
         is_active=True, offices__body=case.body, offices__role__in=list(roles)
     )
-    return list(found.exclude(pk=case.person_id).distinct())
+    return list(found.exclude(pk__in=case.parties).distinct())
 
 
 def _tell(case: Case, person: Person, kind: str, due: date, *, at: datetime) -> None:

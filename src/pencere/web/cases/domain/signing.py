@@ -94,7 +94,7 @@ def begin(  # noqa: PLR0913, a request is all of these
         document = document_to_sign(writing=writing, language=language, at=at)
         asked = pen.ask(
             document=document,
-            fin=draft.person.fin,
+            fin=draft.writer.fin,
             phone=phone,
             text=text,
             language=language,

@@ -20,6 +20,7 @@ from pencere.services.model.definition import Definition, Payment, SignatureLeve
 from pencere.web.cases.domain import checks, definitions, facts
 from pencere.web.cases.domain.application import application_of, context_of, uploads_in
 from pencere.web.cases.domain.drafts import Writing
+from pencere.web.cases.domain.facts import NOTHING, Told
 from pencere.web.cases.domain.transitions import By, fill, store
 from pencere.web.cases.models import Attachment, Case, Draft
 from pencere.web.cases.models.draft import State
@@ -109,12 +110,12 @@ def submit(
         raise Conflict("draft.changed")
     if definition.signature is not SignatureLevel.NONE and signed is None:
         raise Refused("draft.unsigned")
-    context = _context(definition, draft, said, gateway=gateway, at=at)
+    context, told = _context(definition, draft, said, gateway=gateway, at=at)
     with transaction.atomic():
         row = Draft.objects.select_for_update().get(pk=draft.pk)
         if row.state == State.SUBMITTED:
             return Case.objects.get(number=row.number)
-        case = _open_case(row, definition, said, application, signed, context, at=at)
+        case = _open_case(row, definition, said, application, signed, context, told, at=at)
         row.state = State.SUBMITTED
         row.answers_sealed = row.facts_sealed = row.signing_sealed = row.facts_at = None
         row.saved_at = at
@@ -130,6 +131,7 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     application: bytes,
     signed: Signed | None,
     context: Mapping[str, Any],
+    told: Told,
     *,
     at: datetime,
 ) -> Case:
@@ -148,6 +150,7 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     case = Case(
         number=draft.number,
         person=draft.person,
+        agent=draft.agent,
         service=definition.service,
         definition_version=definition.version,
         definition_sha256=definition.sha256,
@@ -162,7 +165,8 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     case.leaf_hash = add_leaf(
         "application",
         {
-            "applicant": vault().digest_of(draft.person.fin).hex(),
+            **({"agent": draft.agent.digest.hex()} if draft.agent is not None else {}),
+            "applicant": draft.person.digest.hex(),
             "application_sha256": digest.hex(),
             "definition_sha256": definition.sha256,
             "number": draft.number,
@@ -173,8 +177,9 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
     fill(case, definition, first.case, at=at)
     case.version = 0
     case.save(force_insert=True)
-    by = By(Role.APPLICANT, draft.person)
-    store(case=case, definition=definition, transition=first, by=by, at=at)
+    by = By(Role.APPLICANT, draft.writer)
+    words = {"facts": told.as_json()} if told.asked_at else None
+    store(case=case, definition=definition, transition=first, by=by, at=at, words=words)
     Attachment.objects.filter(draft=draft, pk__in=_files(said)).update(case=case)
     checks.answer(case=case, definition=definition, machine=first.case, context=context, at=at)
     return case
@@ -182,7 +187,8 @@ def _open_case(  # noqa: PLR0913, PLR0917, a case is all of these
 
 def _context(
     definition: Definition, draft: Draft, said: Mapping[str, Any], *, gateway: Gateway, at: datetime
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Told]:
+    """Return the engine's context, and what registers said to the body alone."""
     answers = forms.from_stored(definition, said["answers"]).answers
     context = context_of(application=said, answers=answers, facts={}, today=local_date(at))
     conditions = any(
@@ -191,8 +197,8 @@ def _context(
         for check in state.checks
     )
     hidden = facts.for_body_only(definition)
-    if not (conditions and hidden):
-        return context
+    if not hidden or not (conditions or definition.is_instant):
+        return context, NOTHING
     told = facts.ask(
         facts=hidden,
         number=draft.number,
@@ -203,7 +209,7 @@ def _context(
         gateway=gateway,
         at=at,
     )
-    return {**context, "facts": {**context["facts"], **told.values}}
+    return {**context, "facts": {**context["facts"], **told.values}}, told
 
 
 def _files(said: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,9 @@ class By:
 
 SYSTEM = By(Role.SYSTEM)
 
+# Events that hold words of people, or what registers said to the body.
+WITH_WORDS = frozenset({"submitted", "acted", "proposed", "declined", "clock_extended"})
+
 
 def machine_of(case: Case, definition: Definition) -> MachineCase:
     """Return the engine's value of a stored case."""
@@ -113,7 +116,7 @@ def add_events(
     rows = []
     for n, event in enumerate(events, start=(last or 0) + 1):
         person = by.person if event.by is not None else None
-        has_words = words and event.kind in {"acted", "proposed", "declined", "clock_extended"}
+        has_words = words and event.kind in WITH_WORDS
         sealed = (
             words if has_words else {"grounds": _plain(event.grounds)} if event.grounds else None
         )

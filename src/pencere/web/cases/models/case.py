@@ -14,13 +14,17 @@ class Case(models.Model):
     words of decisions; the columns beside it are copies for queries, written together with it.
     `version` is the engine's, and every change names the version it was decided on.
 
-    `application` is the canonical JSON the applicant signed, with the facts they were shown;
+    `person` is the applicant; `agent` who sent the application for them, by a power that stands
+    in it. `application` is the canonical JSON that was signed, with the facts they were shown;
     `signature` the CAdES over it. Both are sealed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=40, unique=True)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     service = models.CharField(max_length=100)
     definition_version = models.PositiveIntegerField()
     definition_sha256 = models.CharField(max_length=64)
@@ -70,3 +74,12 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.state}"
+
+    @property
+    def parties(self) -> tuple[int, ...]:
+        """The accounts of the applicant and of who sent the application for them."""
+        return tuple(one for one in (self.person_id, self.agent_id) if one is not None)
+
+    def is_of(self, person_id: int | None) -> bool:
+        """Say whether somebody is the applicant or sent the application for them."""
+        return person_id in self.parties

@@ -6,6 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from pencere.web.people.domain.visit import Acting
+from pencere.web.people.models.person import Person
+
 
 class State(models.TextChoices):
     """Where a draft stands."""
@@ -22,11 +25,19 @@ class Draft(models.Model):
     those the way no longer passes. `facts` is what registers last said, with times, and is
     thrown away soon (`domain.facts.FRESH`); the application that is signed holds its own copy.
     `signing` is the signature under way: what is signed, by which session, since when.
+
+    `person` is whose application it will be; `agent` who writes and signs it for them, None when
+    they do so themselves. `acting` is the agent's power, as a page found it.
     """
+
+    acting: Acting | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=40, unique=True)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     service = models.CharField(max_length=100)
     definition_version = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.OPEN)
@@ -42,9 +53,14 @@ class Draft(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["person", "service"],
-                condition=Q(state="open"),
+                condition=Q(state="open", agent=None),
                 name="draft_one_open_for_a_service",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["person", "service", "agent"],
+                condition=Q(state="open"),
+                name="draft_one_open_for_an_agent",
+            ),
         ]
         indexes = [
             models.Index(
@@ -54,3 +70,9 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.state}"
+
+    @property
+    def writer(self) -> Person:
+        """Who writes and signs: the agent, or the person themself."""
+        found: Person = self.person if self.agent is None else self.agent
+        return found

@@ -5,21 +5,27 @@ from django.db.models import QuerySet
 from pencere.documents.code import parse_code
 from pencere.kernel.errors import Missing
 from pencere.web.issued.models import IssuedDocument
+from pencere.web.people.domain.visit import Acting
 from pencere.web.people.models.person import Person
 
 
-def documents_of(person: Person) -> QuerySet[IssuedDocument]:
-    """Return the person's documents, the latest first."""
-    return IssuedDocument.objects.filter(person=person).order_by("-issued_at")
+def documents_of(person: Person, acting: Acting | None = None) -> QuerySet[IssuedDocument]:
+    """Return a person's documents, the latest first; to who acts for them those of their power."""
+    found = IssuedDocument.objects.filter(person=person)
+    if acting is not None:
+        found = found.filter(service__in=acting.services)
+        if acting.sees_from is not None:
+            found = found.filter(issued_at__gte=acting.sees_from)
+    return found.order_by("-issued_at")
 
 
-def document_of(*, person: Person, code: str) -> IssuedDocument:
-    """Return a document to its owner.
+def document_of(*, person: Person, code: str, acting: Acting | None = None) -> IssuedDocument:
+    """Return a document to its owner, or to who acts for them.
 
     Raises:
-        Missing: "document.missing": no such document, or another person's.
+        Missing: "document.missing": no such document, another person's, or beyond the power.
     """
-    found = IssuedDocument.objects.filter(person=person, code=code).first()
+    found = documents_of(person, acting).filter(code=code).first()
     if found is None:
         raise Missing("document.missing")
     return found

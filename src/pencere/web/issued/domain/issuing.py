@@ -22,7 +22,6 @@ from pencere.web.issued.models import IssuedDocument
 from pencere.web.issued.models.document import Status
 from pencere.web.leaves import add_leaf
 from pencere.web.people.models.person import Person
-from pencere.web.people.vault import vault
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def _record(
         "body": order.body,
         "case": order.case,
         "code": code,
-        "holder": vault().digest_of(order.person.fin).hex(),
+        "holder": order.person.digest.hex(),
         "issued_at": at.isoformat(timespec="milliseconds"),
         "kind": order.kind,
         "sha256": digest.hex(),

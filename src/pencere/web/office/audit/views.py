@@ -67,7 +67,7 @@ def _who(event: CaseEvent) -> str:
     """Name officers; an applicant is only said to be one."""
     if event.by is None:
         return t("office.event.system")
-    if event.by_id == event.case.person_id:
+    if event.case.is_of(event.by_id):
         return t("office.event.applicant")
     return event.by.name
 

@@ -236,7 +236,7 @@ def _line(case: Case | None, chosen: Chosen, action_id: str, visit: Visit, *, at
     if case is None:
         line.why = _say("case.missing")
         return line
-    if case.person_id == visit.person.pk:
+    if case.is_of(visit.person.pk):
         line.why = _say("case.own_case")
         return line
     try:

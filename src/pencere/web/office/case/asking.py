@@ -42,15 +42,7 @@ def open_with_registers(case: Case, *, officer: Person, gateway: Gateway, at: da
 
 def open_as_decided(case: Case, *, at: datetime) -> Opened:
     """Open a closed case with what registers had said when it was decided."""
-    opened = reading.open_case(case, at=at)
-    event = (
-        CaseEvent.objects.filter(case=case, kind="acted", words_sealed__isnull=False)
-        .select_related("case")
-        .order_by("-n")
-        .first()
-    )
-    facts_then = reading.words_of(event).get("facts") if event is not None else None
-    return opened if facts_then is None else replace(opened, told=Told.from_json(facts_then))
+    return replace(reading.open_case(case, at=at), told=reading.told_before(case))
 
 
 def _kept(case: Case, officer: Person, *, at: datetime) -> Told | None:

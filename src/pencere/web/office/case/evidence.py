@@ -78,7 +78,8 @@ def _signature(label: str, opened: Opened, language: str, at: datetime) -> Evide
     if found.signed_at is not None:
         day = format_instant(found.signed_at, language)
         notes.append(t("office.evidence.time_stamp", time=day))
-    if found.signer.fin != opened.application["applicant"]["fin"]:
+    signer = opened.application.get("agent") or opened.application["applicant"]
+    if found.signer.fin != signer["fin"]:
         notes.append(t("office.evidence.other_signer"))
         return Evidence(label, "bad", tuple(notes), t("office.evidence.signature_bad_tag"))
     return Evidence(label, "done", tuple(notes), t("office.evidence.signature_good_tag"))

@@ -17,6 +17,7 @@ from pencere.web.cases.domain.messages import unread
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case
 from pencere.web.exchange import gateway
+from pencere.web.mandates.words import said_of
 from pencere.web.office.case import page as sheet
 from pencere.web.office.case import sources
 from pencere.web.office.case.asking import open_as_decided, open_with_registers
@@ -78,6 +79,7 @@ def _sheet(opened: Opened, *, at: datetime) -> dict[str, object]:
         "case": case,
         "opened": opened,
         "applicant": sheet.applicant_name(opened),
+        "sent_by": said_of(opened.application, language),
         "state": state_name(definition, case.state),
         "compared": sources.compared(opened, language),
         "registers": sources.shown_to_applicant(opened, language),

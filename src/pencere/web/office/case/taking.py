@@ -89,5 +89,5 @@ def colleagues(case: Case) -> list[Person]:
     """Return who decides cases at the body the case is with, but for the applicant."""
     found = Person.objects.filter(
         is_active=True, offices__body=case.body, offices__role__in=DECIDING
-    ).exclude(pk=case.person_id)
+    ).exclude(pk__in=case.parties)
     return sorted(found.distinct(), key=lambda person: sort_key(person.name))

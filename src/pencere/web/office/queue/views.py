@@ -167,7 +167,7 @@ def _counts(visit: Visit) -> dict[str, int]:
 
 def _line(case: Case, visit: Visit, today: date) -> Line:
     definition = definitions.pinned(case)
-    is_own = case.person_id == visit.person.pk
+    is_own = case.is_of(visit.person.pk)
     return Line(
         number=case.number,
         href="" if is_own else reverse("office_case", args=[case.number]),

@@ -1,4 +1,4 @@
-"""Accounts: opened by the first sign-in, or by the state for those who hold an office."""
+"""Accounts: opened by the first sign-in, by who acts for somebody, or for who holds an office."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ def open_account(
     identity: Identity, *, at: datetime, language: str = "az", phone: str | None = None
 ) -> Person:
     """Return the account of this identity, opened if need be, with its name brought up to date."""
-    digest = vault().digest_of(identity.fin)
+    digest = vault().digest_for(identity)
     person, is_new = Person.objects.select_for_update().get_or_create(
         fin_digest=digest,
         defaults={"sealed": vault().seal(identity), "created_at": at, "language": language},

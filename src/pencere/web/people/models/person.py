@@ -1,4 +1,4 @@
-"""An account: that somebody signed in here, and how they want to be spoken to.
+"""An account: of somebody who signed in here, or for whom somebody did, a company among them.
 
 The personal number is not readable in the database: accounts are found by its keyed digest, and
 number and name lie sealed beside it (docs/decisions/0010-personal-number-in-the-portal.md). No
@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from pencere.kernel.errors import Refused
 from pencere.kernel.identifiers import Fin
 from pencere.web.people.vault import Identity, vault
 
@@ -39,9 +40,26 @@ class Person(models.Model):
         return vault().open(bytes(self.sealed), bytes(self.fin_digest))
 
     @property
+    def digest(self) -> bytes:
+        """The keyed digest of the number: 32 bytes that name the account in evidence."""
+        return bytes(self.fin_digest)
+
+    @property
     def fin(self) -> Fin:
-        """The personal number, opened now."""
-        return self.identity.fin
+        """The personal number, opened now.
+
+        Raises:
+            Refused: "person.is_company": a company has none.
+        """
+        identity = self.identity
+        if identity.voen is not None:
+            raise Refused("person.is_company")
+        return identity.fin
+
+    @property
+    def is_company(self) -> bool:
+        """The account is a company's: somebody acts for it, nobody signs in as it."""
+        return self.identity.voen is not None
 
     @property
     def name(self) -> str:

@@ -25,11 +25,11 @@ from pencere.web.exchange import gateway
 from pencere.web.payments.domain.charges import paid_charge
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
 from pencere.web.portal.applications.shown import answer_shown, facts_of, fee_lines
-from pencere.web.rules import rule, signed_in
+from pencere.web.rules import party, rule
 from pencere.web.texts import current_language, t
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_draft
 def check(request: HttpRequest, draft: Draft) -> HttpResponse:

@@ -17,6 +17,8 @@ from pencere.web.cases.models import Draft
 from pencere.web.cases.models.draft import State
 from pencere.web.exchange import gateway
 from pencere.web.exchange.registers import register
+from pencere.web.mandates import acting
+from pencere.web.people.domain.visit import Visit
 from pencere.web.rules import visit_of
 
 View = Callable[..., HttpResponse]
@@ -37,16 +39,25 @@ def now() -> datetime:
 
 
 def open_draft(request: HttpRequest, draft_id: UUID) -> Draft:
-    """Return the visitor's draft.
+    """Return the visitor's draft, or the one they write for whom they act.
 
     Raises:
         Missing: not theirs, or left.
         AlreadySent: it is a case by now.
+        Refused: "power.ended": they may not act for that person any more.
+        Unavailable: the register of the power does not answer.
     """
-    draft = drafts.draft_of(person=visit_of(request).person, draft_id=draft_id)
-    draft.person = visit_of(request).person
+    visit = visit_of(request)
+    draft = drafts.draft_of(person=visit.party, draft_id=draft_id, agent=visit.agent)
     if draft.state == State.SUBMITTED:
         raise AlreadySent(draft.number)
+    return written_by(visit, draft)
+
+
+def written_by(visit: Visit, draft: Draft) -> Draft:
+    """Return the draft with the persons and the power of this visit."""
+    draft.person, draft.agent = visit.party, visit.agent
+    draft.acting = acting.make_sure(visit, draft.service, gateway=gateway(), at=now())
     return draft
 
 

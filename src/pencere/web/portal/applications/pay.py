@@ -17,13 +17,13 @@ from pencere.web.payments.domain import charges, refunds
 from pencere.web.payments.models import Charge
 from pencere.web.payments.models.charge import OPEN, State
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
-from pencere.web.rules import rule, signed_in
+from pencere.web.rules import party, rule
 from pencere.web.texts import current_language, texts
 
 RELOAD_S = 4
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_draft
 def pay(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -56,7 +56,7 @@ def pay(request: HttpRequest, draft: Draft) -> HttpResponse:
     return render(request, "portal/applications/pay.jinja", page)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 @with_draft
 def state(request: HttpRequest, draft: Draft) -> HttpResponse:

@@ -19,14 +19,14 @@ from pencere.web.portal.applications import confirming, rows, sent
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
 from pencere.web.portal.applications.page import TYPED, before, page_of
 from pencere.web.portal.applications.shown import time_of
-from pencere.web.rules import rule, signed_in
+from pencere.web.rules import party, rule
 from pencere.web.texts import t
 
 LONGEST_TYPED = 4000
 ELSEWHERE = "draft.answered_elsewhere"
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_draft
 def ask(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
@@ -49,7 +49,7 @@ def ask(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
         return _answered_elsewhere(request, draft, question)
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 @with_draft
 def keep(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
@@ -72,7 +72,7 @@ def keep(request: HttpRequest, draft: Draft, question_id: str) -> HttpResponse:
     return JsonResponse({"said": t("application.saved", time=time_of(draft.saved_at))})
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 @with_draft
 def file(request: HttpRequest, draft: Draft, attachment_id: UUID) -> HttpResponse:

@@ -16,10 +16,10 @@ from pencere.web.cases.models import Draft
 from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
 from pencere.web.portal.applications.page import page_of, place_of, said_of
-from pencere.web.rules import rule, signed_in
+from pencere.web.rules import party, rule
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_draft
 def row(request: HttpRequest, draft: Draft, question_id: str, number: int) -> HttpResponse:

@@ -19,13 +19,13 @@ from pencere.web.exchange import gateway
 from pencere.web.identity.sima.qr import qr_svg
 from pencere.web.portal.applications.opening import now, open_writing, with_draft
 from pencere.web.portal.applications.pen import SimaPen, pen
-from pencere.web.rules import rule, signed_in
+from pencere.web.rules import party, rule
 from pencere.web.texts import current_language, t, texts
 
 RELOAD_S = 3
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_draft
 def sign(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -42,7 +42,7 @@ def sign(request: HttpRequest, draft: Draft) -> HttpResponse:
     return _page(request, writing, problem=before.problem if before is not None else "")
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 @with_draft
 def wait(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -64,7 +64,7 @@ def wait(request: HttpRequest, draft: Draft) -> HttpResponse:
     return render(request, "portal/applications/sign_wait.jinja", page)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 @with_draft
 def state(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -77,7 +77,7 @@ def state(request: HttpRequest, draft: Draft) -> HttpResponse:
     return JsonResponse({"address": reverse("application_sign", args=[draft.id])})
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 @with_draft
 def cancel(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -102,7 +102,7 @@ def _pen(draft: Draft, name: str) -> Pen:
 
 def _begin(request: HttpRequest, writing: Writing) -> HttpResponse:
     draft = writing.draft
-    phone = draft.person.phone
+    phone = draft.writer.phone
     try:
         signing.begin(
             writing=writing,
@@ -138,7 +138,7 @@ def _page(
     page = {
         "draft": writing.draft,
         "definition": writing.definition,
-        "phone": writing.draft.person.phone or "",
+        "phone": writing.draft.writer.phone or "",
         "problem": problem,
         "problem_said": _sentence(problem) if problem else "",
     }

@@ -11,25 +11,34 @@ from pencere.services import eligibility
 from pencere.web.cases.domain import drafts, housekeeping
 from pencere.web.cases.domain import reuse as earlier
 from pencere.web.cases.models import Draft
-from pencere.web.portal.applications.opening import now, open_writing, sorry, with_draft
+from pencere.web.exchange import gateway
+from pencere.web.mandates import acting
+from pencere.web.portal.applications.opening import (
+    now,
+    open_writing,
+    sorry,
+    with_draft,
+    written_by,
+)
 from pencere.web.portal.applications.shown import facts_of, instead_of
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.rules import party, rule, visit_of
 from pencere.web.texts import t
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def begin(request: HttpRequest, service: str) -> HttpResponse:
     """Begin, or go on where the person stopped; one open application for a service."""
-    draft = drafts.start_draft(person=visit_of(request).person, service=service, at=now())
-    draft.person = visit_of(request).person
+    visit = visit_of(request)
     try:
-        return _next(request, draft)
+        acting.make_sure(visit, service, gateway=gateway(), at=now())
+        draft = drafts.start_draft(person=visit.party, service=service, at=now(), agent=visit.agent)
+        return _next(request, written_by(visit, draft))
     except Unavailable as error:
         return sorry(request, error)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 @with_draft
 def go_on(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -37,7 +46,7 @@ def go_on(request: HttpRequest, draft: Draft) -> HttpResponse:
     return _next(request, draft)
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 @with_draft
 def leave(request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -47,7 +56,7 @@ def leave(request: HttpRequest, draft: Draft) -> HttpResponse:
     return HttpResponseRedirect(reverse("window"))
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 @with_draft
 def reuse(request: HttpRequest, draft: Draft) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The person's documents. A file is given to its owner only."""
+"""The person's documents. A file is given to its owner, or to who acts for them."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,26 +8,28 @@ from pencere.documents.code import DocumentCode, grouped
 from pencere.web.country import country
 from pencere.web.issued.domain import finding, folder
 from pencere.web.issued.domain.issuing import verification_url
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.issued.models import IssuedDocument
+from pencere.web.rules import party, rule, visit_of
 from pencere.web.texts import current_language
 
 KINDS = {"valid": "good", "superseded": "warn", "revoked": "bad"}
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
     """List the person's documents."""
-    found = finding.documents_of(visit_of(request).person)
+    visit = visit_of(request)
+    found = finding.documents_of(visit.party, visit.acting)
     page = {"documents": list(found), "kinds": KINDS}
     return render(request, "portal/documents/listed.jinja", page)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def one(request: HttpRequest, code: str) -> HttpResponse:
     """Show one document: is it still good, how to show it to others."""
-    document = finding.document_of(person=visit_of(request).person, code=code)
+    document = _document(request, code)
     page = {
         "document": document,
         "kind": KINDS[document.status],
@@ -38,13 +40,18 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "portal/documents/one.jinja", page)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def file(request: HttpRequest, code: str) -> HttpResponse:
     """Give the sealed PDF to its owner."""
-    document = finding.document_of(person=visit_of(request).person, code=code)
+    document = _document(request, code)
     content = folder.content_of(bytes(document.sha256))
     response = HttpResponse(content, content_type="application/pdf")
     name = f"{document.kind.rpartition('/')[2]}-{document.code}.pdf"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _document(request: HttpRequest, code: str) -> IssuedDocument:
+    visit = visit_of(request)
+    return finding.document_of(person=visit.party, code=code, acting=visit.acting)

@@ -12,6 +12,7 @@ from pencere.kernel.money import format_amount
 from pencere.services.catalogue import Entry, LifeEvent, PageFee
 from pencere.services.model.common import Basis, TermUnit
 from pencere.services.model.definition import Term
+from pencere.web.cases.domain.applicant import in_context
 from pencere.web.catalogue.domain.practice import practice_of
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
@@ -125,12 +126,7 @@ def page_of(entry: Entry, language: str, *, at: datetime, visit: Visit | None) -
 def _known_of(visit: Visit | None) -> dict[str, object] | None:
     if visit is None:
         return None
-    identity = visit.person.identity
-    return {
-        "fin": identity.fin,
-        "given_name": identity.given_name,
-        "surname": identity.surname,
-    }
+    return in_context(visit.party, visit.agent)
 
 
 def _fee(entry: Entry, now: FeeNow | None, *, is_here: bool) -> dict[str, str]:

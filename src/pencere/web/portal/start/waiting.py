@@ -36,7 +36,7 @@ def begun(visit: Visit, *, at: datetime) -> list[Errand]:
             href=reverse("application", args=[draft.id]),
             action=t("start.go_on"),
         )
-        for draft in drafts.drafts_of(visit.person)[:SHOWN]
+        for draft in drafts.drafts_of(visit.party, visit.agent)[:SHOWN]
     ]
 
 
@@ -48,7 +48,9 @@ def waiting(visit: Visit) -> list[Errand]:
 def _cases(visit: Visit) -> list[Errand]:
     language = current_language()
     errands = []
-    for case in reading.cases_of(visit.person).filter(waits_for_applicant=True)[:SHOWN]:
+    for case in reading.cases_of(visit.party, visit.acting).filter(waits_for_applicant=True)[
+        :SHOWN
+    ]:
         definition = definitions.pinned(case)
         state = definition.states[case.state]
         words = state.next if state.next is not None else state.name
@@ -72,5 +74,7 @@ def _documents(visit: Visit) -> list[Errand]:
             href=reverse("document", args=[document.code]),
             action=t("start.open"),
         )
-        for document in finding.documents_of(visit.person).filter(issued_at__gt=since)[:SHOWN]
+        for document in finding.documents_of(visit.party, visit.acting).filter(issued_at__gt=since)[
+            :SHOWN
+        ]
     ]

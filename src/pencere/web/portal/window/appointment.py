@@ -17,12 +17,13 @@ from pencere.services.appointments import Calendar, Place
 from pencere.web.appointments.domain import booking, calendar_file, making, telling
 from pencere.web.appointments.domain.booking import Subject
 from pencere.web.appointments.models import Booking, Slot
-from pencere.web.cases.domain import definitions, reading
+from pencere.web.cases.domain import definitions
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Case
 from pencere.web.middleware.errors import fault_of
 from pencere.web.people.models.person import Person
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.portal.window.own import case_for
+from pencere.web.rules import party, rule, visit_of
 from pencere.web.texts import current_language, t
 
 LONGEST_ID = 18
@@ -42,12 +43,12 @@ class Asked:
         return self.booked if self.booked and self.booked.state == Booking.State.BOOKED else None
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest, number: str) -> HttpResponse:
     """Choose place, day and time, one after another; sent, book or move the booking."""
-    person = visit_of(request).person
-    asked = _asked(person, number)
+    person = visit_of(request).party
+    asked = _asked(request, number)
     if asked is None:
         return HttpResponseRedirect(reverse("case", args=[number]))
     if request.method == "POST":
@@ -55,12 +56,12 @@ def show(request: HttpRequest, number: str) -> HttpResponse:
     return _page(request, asked)
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 def cancel(request: HttpRequest, number: str) -> HttpResponse:
     """Give the time up; a second press changes nothing."""
-    person = visit_of(request).person
-    asked = _asked(person, number)
+    person = visit_of(request).party
+    asked = _asked(request, number)
     if asked is not None and asked.live is not None:
         try:
             booking.cancel(
@@ -76,11 +77,11 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("case_appointment", args=[number]))
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def calendar(request: HttpRequest, number: str) -> HttpResponse:
     """Give the appointment as a file for a calendar."""
-    case = reading.case_of(person=visit_of(request).person, number=number)
+    case = case_for(request, number)
     booked = booking.current(subject=_subject(case))
     if booked is None:
         raise Missing("booking.unknown")
@@ -173,8 +174,8 @@ def _page(request: HttpRequest, asked: Asked, *, error: str = "", status: int = 
     return render(request, "portal/window/appointment.jinja", page, status=code)
 
 
-def _asked(person: Person, number: str) -> Asked | None:
-    case = reading.case_of(person=person, number=number)
+def _asked(request: HttpRequest, number: str) -> Asked | None:
+    case = case_for(request, number)
     name = definitions.pinned(case).states[case.state].appointment
     if name is None:
         return None

@@ -24,13 +24,15 @@ from pencere.web.cases.models import Case, Draft
 from pencere.web.catalogue.domain.services import catalogue
 from pencere.web.country import country
 from pencere.web.issued.domain import finding
+from pencere.web.mandates.words import said_of
 from pencere.web.portal.applications import sent
 from pencere.web.portal.applications.shown import answer_shown, shown_fact
 from pencere.web.portal.window import appointment
 from pencere.web.portal.window.explained import explained
+from pencere.web.portal.window.own import case_for
 from pencere.web.portal.window.receipt import receipt_pdf
 from pencere.web.portal.window.timeline import clock_of, history_of, kind_of, unfinished
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.rules import party, rule, visit_of
 from pencere.web.satisfaction.domain.answering import may_answer
 from pencere.web.texts import current_language, t
 
@@ -38,28 +40,28 @@ RELOAD_S = 3
 LONGEST_VERSION = 9
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def case(request: HttpRequest, number: str) -> HttpResponse:
     """Show a case to its applicant."""
-    found = reading.case_of(person=visit_of(request).person, number=number)
+    found = case_for(request, number)
     return _page(request, found)
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def state(request: HttpRequest, number: str) -> HttpResponse:
     """Tell a waiting page to load again when what it waits for is there."""
-    found = reading.case_of(person=visit_of(request).person, number=number)
+    found = case_for(request, number)
     waits = unfinished(found) == "preparing"
     return JsonResponse({"address": None if waits else reverse("case", args=[number])})
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, number: str) -> HttpResponse:
     """Answer again what the body asked for."""
-    found = reading.case_of(person=visit_of(request).person, number=number)
+    found = case_for(request, number)
     opened = reading.open_case(found, at=settings.CLOCK.now())
     action = _own_action(opened, withdraws=False)
     if request.method != "POST" or action is None:
@@ -76,7 +78,8 @@ def answer(request: HttpRequest, number: str) -> HttpResponse:
     try:
         acting.resubmit(
             case=found,
-            applicant=visit_of(request).person,
+            sender=visit_of(request).person,
+            power=visit_of(request).acting,
             action=action.id,
             answers=answers,
             version=_version(request, opened),
@@ -88,11 +91,11 @@ def answer(request: HttpRequest, number: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("case", args=[number]))
 
 
-@rule(signed_in)
+@rule(party)
 @require_POST
 def withdraw(request: HttpRequest, number: str) -> HttpResponse:
     """Take an application back where the service allows it."""
-    found = reading.case_of(person=visit_of(request).person, number=number)
+    found = case_for(request, number)
     opened = reading.open_case(found, at=settings.CLOCK.now())
     action = _own_action(opened, withdraws=True)
     if action is None:
@@ -100,7 +103,8 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
     try:
         acting.resubmit(
             case=found,
-            applicant=visit_of(request).person,
+            sender=visit_of(request).person,
+            power=visit_of(request).acting,
             action=action.id,
             answers={},
             version=_version(request, opened),
@@ -112,11 +116,11 @@ def withdraw(request: HttpRequest, number: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("case", args=[number]))
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def receipt(request: HttpRequest, number: str) -> HttpResponse:
     """Give the receipt of an application as a PDF."""
-    found = reading.case_of(person=visit_of(request).person, number=number)
+    found = case_for(request, number)
     opened = reading.open_case(found, at=settings.CLOCK.now())
     response = HttpResponse(
         receipt_pdf(opened, language=current_language()), content_type="application/pdf"
@@ -135,6 +139,7 @@ def _page(
     said = errors or []
     page = {
         "case": found,
+        "sent_by": said_of(opened.application, language),
         "definition": definition,
         "state": now_in,
         "kind": kind_of(now_in, found.outcome),

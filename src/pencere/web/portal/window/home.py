@@ -11,22 +11,24 @@ from pencere.web.cases.domain import definitions, drafts, reading
 from pencere.web.issued.domain import finding
 from pencere.web.notifications.domain import inbox
 from pencere.web.portal.window.timeline import short_case
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.rules import party, rule, visit_of
 from pencere.web.texts import current_language
 
 SHOWN_CASES = 20
 SHOWN_DOCUMENTS = 6
 
 
-@rule(signed_in)
+@rule(party)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what waits for the person, their applications and documents."""
-    person, now = visit_of(request).person, settings.CLOCK.now()
+    visit, now = visit_of(request), settings.CLOCK.now()
+    person, acting = visit.party, visit.acting
     language = current_language()
-    mine = list(reading.cases_of(person)[:SHOWN_CASES])
+    mine = list(reading.cases_of(person, acting)[:SHOWN_CASES])
     page = {
-        "given_name": person.given_name,
+        "given_name": visit.person.given_name if acting is None else "",
+        "acting": acting,
         "waiting": [short_case(case, at=now) for case in mine if case.waits_for_applicant],
         "drafts": [
             {
@@ -35,10 +37,10 @@ def home(request: HttpRequest) -> HttpResponse:
                 "saved_at": format_instant(draft.saved_at, language),
                 "href": reverse("application", args=[draft.id]),
             }
-            for draft in drafts.drafts_of(person)
+            for draft in drafts.drafts_of(person, visit.agent)
         ],
         "cases": [short_case(case, at=now) for case in mine],
-        "documents": list(finding.documents_of(person)[:SHOWN_DOCUMENTS]),
-        "unread": inbox.unread(person),
+        "documents": list(finding.documents_of(person, acting)[:SHOWN_DOCUMENTS]),
+        "unread": inbox.unread(visit.person),
     }
     return render(request, "portal/window/home.jinja", page)

@@ -4,17 +4,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from pencere.web.cases.domain import reading
 from pencere.web.cases.interfaces.messages import Side, talk
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.portal.window.own import case_for
+from pencere.web.rules import party, rule, visit_of
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest, number: str) -> HttpResponse:
     """Show the messages of one's own case and write one."""
     person = visit_of(request).person
-    case = reading.case_of(person=person, number=number)
+    case = case_for(request, number)
     side = Side(
         person=person,
         is_body=False,

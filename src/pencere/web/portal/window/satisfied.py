@@ -8,18 +8,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from pencere.kernel.errors import Conflict
-from pencere.web.cases.domain import reading
 from pencere.web.cases.models import Case
-from pencere.web.rules import rule, signed_in, visit_of
+from pencere.web.portal.window.own import case_for
+from pencere.web.rules import party, rule
 from pencere.web.satisfaction.domain import answering
 from pencere.web.texts import t
 
 
-@rule(signed_in)
+@rule(party)
 @require_http_methods(["GET", "HEAD", "POST"])
 def satisfied(request: HttpRequest, number: str) -> HttpResponse:
     """Ask; keep the answer."""
-    case = reading.case_of(person=visit_of(request).person, number=number)
+    case = case_for(request, number)
     if request.method == "POST":
         return _keep(request, case)
     if not answering.may_answer(case):

@@ -11,7 +11,7 @@ from pencere.web.issued.domain import issuing
 
 
 def do(effect: Effect, prepared: Issue, opened: Opened, *, at: datetime) -> Mapping[str, Any]:
-    """Make and seal the document, and mark an earlier one of its kind as replaced."""
+    """Make and seal the document, and mark earlier ones of its kind as replaced."""
     case, definition = effect.case, opened.definition
     document = issuing.issue(
         issuing.Order(
@@ -28,5 +28,6 @@ def do(effect: Effect, prepared: Issue, opened: Opened, *, at: datetime) -> Mapp
         ),
         at=at,
     )
-    issuing.supersede(person=case.person, kind=document.kind, by=document, at=at)
+    if not definition.documents[prepared.document].side_by_side:
+        issuing.supersede(person=case.person, kind=document.kind, by=document, at=at)
     return {"code": document.code, "sha256": bytes(document.sha256).hex()}

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from pencere.services.case import Decision
 from pencere.services.model.casework import Effect as Defined
 from pencere.web.cases.domain.effects import issue, refund, tell, write
 from pencere.web.cases.domain.outbox import TASK, enqueue
-from pencere.web.cases.domain.reading import Opened, open_case
+from pencere.web.cases.domain.reading import Opened, open_case, told_before
 from pencere.web.cases.domain.sealing import seal, unseal
 from pencere.web.cases.models import Case, Effect
 from pencere.web.cases.models.effect import Status
@@ -94,6 +95,9 @@ def retry(*, effect_id: int) -> Effect:
 
 def _do(effect: Effect, *, gateway: Gateway, at: datetime) -> Mapping[str, Any]:
     opened = open_case(effect.case, at=at)
+    # What only the body sees counts for the effects of its decision, as it was then.
+    facts = {**opened.context["facts"], **told_before(effect.case).values}
+    opened = replace(opened, context={**opened.context, "facts": facts})
     defined = _defined(opened, effect)
     prepared = engine.prepare(opened.definition, defined, _context(opened, effect))
     match prepared:

@@ -20,13 +20,23 @@ def do(effect: Effect, prepared: Tell, opened: Opened, *, at: datetime) -> Mappi
             for language in LANGUAGES
         }
     )
+    case = effect.case
     message = inbox.tell(
-        person=effect.case.person,
+        person=case.person,
         key=effect.key,
         kind="case",
         title=title,
         text=prepared.message,
-        subject=effect.case.number,
+        subject=case.number,
         at=at,
     )
+    if case.agent is not None:
+        inbox.tell(
+            person=case.agent,
+            key=f"{effect.key}:agent",
+            kind="case",
+            title=title,
+            text=prepared.message,
+            at=at,
+        )
     return {"message": str(message.id)}

@@ -7,6 +7,7 @@ from typing import Any
 
 from pencere.kernel.clock import local_date
 from pencere.services.effects import Write
+from pencere.services.model.common import Role
 from pencere.web.cases.domain.reading import Opened
 from pencere.web.cases.models import Effect
 from pencere.web.country import country
@@ -56,7 +57,8 @@ def do(
                 "data": dict(prepared.data),
             }
         )
-    fin = opened.application["applicant"]["fin"]
+    # Of a company there is no number of a person: who sent the application stands for it.
+    fin = opened.application["applicant"]["fin"] or opened.application["agent"]["fin"]
     records = gateway.transact(
         register=prepared.register,
         operations=operations,
@@ -82,7 +84,7 @@ def idempotency_key(key: str) -> str:
 def _user(effect: Effect) -> str | None:
     """Return the FIN of who decided; None where the system did."""
     acted = effect.case.events.filter(kind="acted", by__isnull=False)
-    last = acted.exclude(by=effect.case.person_id).last()
+    last = acted.exclude(by_role=Role.APPLICANT).last()
     if last is None or last.by is None:
         return None
     fin: str = last.by.fin

@@ -1,0 +1,1 @@
+"""For whom one may act, and who may act for oneself."""
