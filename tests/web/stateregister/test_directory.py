@@ -82,7 +82,7 @@ def test_a_published_directory_is_one_the_gateway_can_use(
     rights = found.agreements["AZ/GOV/idda/portal", "AZ/GOV/bpqmi/population/person"]
     assert [one.identifier for one in rights] == [
         "portal-person-case", "portal-person-certificate", "portal-person-correct",
-        "portal-person-own", "portal-powers-parent",
+        "portal-person-own", "portal-powers-agent", "portal-powers-parent",
     ]  # fmt: skip
     certificate = x509.load_der_x509_certificate(nodes[0]["certificates"][0])
     assert found.node_of_certificate(fingerprint_of(certificate)) is not None
