@@ -31,7 +31,8 @@ NO_PAGES = {
         "application_keep", "application_reuse", "certificates_watch", "remote_key_new",
         "remote_key_state", "remote_key_cancel", "sima_get_file", "sima_callback", "sms_report",
         "web_eid_challenge", "web_eid_token", "sign_in_sima", "sign_in_card_token",
-        "consent_withdraw", "notifications_offers", "registry_api", "registry_api_systems",
+        "consent_withdraw", "notifications_offers", "powers_act", "powers_end", "acting_stop",
+        "registry_api", "registry_api_systems",
         "registry_api_system",
         "registry_api_versions",
         "registry_api_services", "registry_api_service_openapi", "registry_api_version_openapi",
@@ -71,6 +72,8 @@ SEEN_ELSEWHERE = {
     "register_accord_wait", "register_agreement", "application_row", "case_appointment",
     "authoring_drafts", "authoring_draft", "authoring_file", "authoring_proposal",
     "authoring_preview", "authoring_question", "authoring_withdraw",
+    # tests/e2e/test_records.py
+    "records_found", "records_new", "records_record", "records_extract",
 }  # fmt: skip
 
 # What differs between two versions is looked at in tests/web/office/test_versions.py, without a
